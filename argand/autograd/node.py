@@ -1,0 +1,230 @@
+"""The graph: one node per recorded operation, built as the code runs.
+
+A tensor's ``node`` is where its gradient goes: a `Node`, one `Port` of a node with several outputs,
+or the `AccumulateGrad` of a leaf. A node's `edges` are the ``node`` fields of its inputs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from argand.autograd.grad_mode import mode
+from argand.runtime.tensor_base import TensorBase, alias
+
+_sequence = itertools.count().__next__
+
+
+class Node:
+    """A recorded operation.
+
+    Attributes:
+        name: shown as ``<name>``, for example ``AddBackward0``.
+        edges: where the inputs' gradients go; None where none is wanted.
+        function: ``function(node, *gradients of the outputs) -> gradients of the inputs``.
+        saved: what `function` needs; `unpack` hands it out.
+        versions: the version each saved tensor had, None for what is no tensor.
+        outputs_from: saved values from this position on are outputs of this operation. They are
+            saved without their place in the graph, or node and tensor would keep each other
+            alive; `unpack` puts it back.
+        outputs: how many outputs the operation has.
+    """
+
+    __slots__ = (
+        "name", "edges", "function", "saved", "versions", "outputs_from", "outputs", "sequence",
+        "hooks", "released", "metadata", "__weakref__",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        edges: tuple[Any, ...],
+        function: Callable[..., Sequence[Any]],
+        saved: tuple[Any, ...] = (),
+        versions: tuple[int | None, ...] = (),
+        outputs_from: int = 1_000_000,
+        outputs: int = 1,
+    ) -> None:
+        self.name = name
+        self.edges = edges
+        self.function = function
+        self.saved = saved
+        self.versions = versions
+        self.outputs_from = outputs_from
+        self.outputs = outputs
+        self.sequence = _sequence()
+        self.hooks: Hooks | None = None
+        self.released = False
+
+    def unpack(self) -> list[Any]:
+        """The saved values, after checking that no tensor was changed meanwhile."""
+        if self.released:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved "
+                "tensors after they have already been freed). Saved intermediate values of the "
+                "graph are freed when you call .backward() or autograd.grad(). Specify "
+                "retain_graph=True if you need to backward through the graph a second time or if "
+                "you need to access saved tensors after calling backward."
+            )
+        values = list(self.saved)
+        for i, version in enumerate(self.versions):
+            if version is None:
+                continue
+            tensor = values[i]
+            if tensor.storage.version != version:
+                raise RuntimeError(_changed(self.name, tensor, version))
+            if i >= self.outputs_from and mode.enabled:
+                values[i] = alias(tensor)
+                number = i - self.outputs_from
+                values[i].node = self if self.outputs == 1 else Port(self, number)
+        return values
+
+    def release(self) -> None:
+        """Free the saved values; the graph stays."""
+        if self.saved:
+            self.saved = ()
+            self.versions = ()
+            self.released = True
+
+    # ---- what PyTorch shows of a node --------------------------------------------------------
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The inputs' nodes, each with the number of its output."""
+        return tuple(_target(edge) for edge in self.edges)
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node's backward."""
+        return RemovableHandle(_hooks_of(self).after, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(grad_outputs)`` before this node's backward."""
+        return RemovableHandle(_hooks_of(self).before, hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} object at {hex(id(self))}>"
+
+
+def _changed(name: str, tensor: TensorBase, version: int) -> str:
+    return (
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{tensor.dtype} {list(tensor.shape)}], which {name} saved, is at version "
+        f"{tensor.storage.version}; expected version {version} instead. Hint: clone the tensor "
+        "before changing it, or change it out of place."
+    )
+
+
+class Port:
+    """One output of a node that has several."""
+
+    __slots__ = ("node", "number")
+
+    def __init__(self, node: Node, number: int) -> None:
+        self.node = node
+        self.number = number
+
+
+class Hooks:
+    """The hooks of a node: on its outputs' gradients, before and after its backward."""
+
+    __slots__ = ("on_output", "before", "after", "retained")
+
+    def __init__(self) -> None:
+        self.on_output: dict[int, dict[int, Callable[..., Any]]] = {}
+        self.before: dict[int, Callable[..., Any]] = {}
+        self.after: dict[int, Callable[..., Any]] = {}
+        self.retained: dict[int, Any] = {}  # output number -> tensor that keeps its gradient
+
+
+def _hooks_of(node: Node) -> Hooks:
+    if node.hooks is None:
+        node.hooks = Hooks()
+    return node.hooks
+
+
+_handle_numbers = itertools.count().__next__
+
+
+class RemovableHandle:
+    """Removes a hook: ``handle.remove()``, or at the end of a ``with`` block."""
+
+    __slots__ = ("_hooks", "id", "__weakref__")
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self._hooks = hooks
+        self.id = _handle_numbers()
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.remove()
+
+
+def _target(edge: Any) -> tuple[Any, int]:
+    return (edge.node, edge.number) if type(edge) is Port else (edge, 0)
+
+
+def output_hooks(edge: Any) -> dict[int, Callable[..., Any]]:
+    """The hooks on the gradient that arrives at an edge; made when there are none yet."""
+    node, number = _target(edge)
+    return _hooks_of(node).on_output.setdefault(number, {})
+
+
+def retain(edge: Any, tensor: TensorBase) -> None:
+    """Let `tensor` keep the gradient that arrives at its edge."""
+    node, number = _target(edge)
+    _hooks_of(node).retained[number] = weakref.ref(tensor)
+
+
+class AccumulateGrad(Node):
+    """The end of the graph at a leaf: adds what arrives to ``leaf.grad``."""
+
+    __slots__ = ("leaf", "after_accumulation")
+
+    def __init__(self, leaf: TensorBase) -> None:
+        super().__init__("AccumulateGrad", (), _accumulate)
+        self.leaf = weakref.ref(leaf)
+        self.sequence = sys.maxsize
+        self.after_accumulation: dict[int, Callable[..., Any]] = {}
+
+    @property
+    def variable(self) -> Any:
+        """The leaf."""
+        return self.leaf()
+
+
+def _accumulate(node: Any, gradient: Any) -> tuple[()]:
+    leaf = node.leaf()
+    if leaf is None:
+        return ()
+    if leaf.grad is None:
+        # the gradient becomes the leaf's own when nobody else can see its memory: references
+        # are held by this frame's argument, the engine's list and local, and getrefcount itself
+        owned = sys.getrefcount(gradient) <= OWNED and sys.getrefcount(gradient.storage) == 2
+        fits = gradient.layout is leaf.layout or (
+            gradient.layout.dense and gradient.layout.strides == leaf.layout.strides
+        )
+        if gradient.node is None and owned and fits:
+            leaf.grad = gradient
+        elif gradient.node is None:
+            leaf.grad = gradient.detach().clone()
+        else:
+            leaf.grad = gradient.clone() if not owned else gradient
+    elif gradient.node is None and leaf.grad.node is None:
+        leaf.grad.add_(gradient)
+    else:
+        leaf.grad = leaf.grad + gradient
+    for hook in list(node.after_accumulation.values()):
+        hook(leaf)
+    return ()
+
+
+OWNED = 4

@@ -1,0 +1,1 @@
+"""Machine code, generated at run time. Knows numbers and memory; knows no tensors."""

@@ -1,0 +1,79 @@
+"""Module text -> machine code -> an address.
+
+A module is IR text whose public functions are written ``@NAME.PART``; `compile_module` gives each
+text its own unique NAME, takes the object code from disk or lets LLVM generate it (no optimization
+passes: the text is already vectorized), and loads it into one engine that lives as long as the
+process, so an address never dangles.
+"""
+
+import hashlib
+import sys
+import threading
+
+import llvmlite.binding as llvm
+
+from argand import config
+from argand.kernels import target
+from argand.kernels.cache import disk
+
+_lock = threading.RLock()
+_engine: llvm.ExecutionEngine | None = None
+_loaded: dict[str, str] = {}
+compiled = 0  # modules generated, not found on disk, since the process began
+
+
+def compile_module(text: str) -> str:
+    """Load the functions of `text`; returns the prefix that replaced ``@NAME`` in it."""
+    with _lock:
+        name = _loaded.get(text)
+        if name is None:
+            name = _loaded[text] = _load(text)
+    return name
+
+
+def address(text: str, part: str = "kernel") -> int:
+    """The address of the function written ``@NAME.part`` in the module `text`."""
+    name = compile_module(text)
+    with _lock:
+        return _get_engine().get_function_address(f"{name}.{part}")
+
+
+def add_symbol(name: str, value: int) -> None:
+    """Let modules that are loaded later call the function at address `value` as ``@name``."""
+    llvm.add_symbol(name, value)
+
+
+def _get_engine() -> llvm.ExecutionEngine:
+    global _engine
+    if _engine is None:
+        machine = target.machine()
+        _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    return _engine
+
+
+def _load(text: str) -> str:
+    key = hashlib.sha256((target.fingerprint() + "\0" + text).encode()).hexdigest()
+    name = f"argand_{key[:24]}"
+    code = disk.load(key)
+    if code is None:
+        code = _generate(text.replace("@NAME", f"@{name}"))
+        disk.store(key, code)
+    engine = _get_engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return name
+
+
+def _generate(text: str) -> bytes:
+    global compiled
+    if config.debug("ir"):
+        print(text, file=sys.stderr)
+    try:
+        module = llvm.parse_assembly(text)
+    except RuntimeError as error:
+        raise AssertionError(f"generated code is not valid IR: {error}") from error
+    module.triple = target.host().triple
+    machine = target.machine()
+    module.data_layout = str(machine.target_data)
+    compiled += 1
+    return machine.emit_object(module)

@@ -1,0 +1,271 @@
+"""Map kernels: one expression per output, over any number of operands.
+
+The iteration space has been collapsed to `rank` dimensions; its innermost one is walked in vectors,
+cut into tiles, and a unit of work is one tile. Parameters of a kernel, in words::
+
+    length of a row, length of a tile, tiles in a row, extents of the outer dimensions...,
+    and for every operand its strides in bytes: outer dimensions..., inner dimension
+
+Words of a call: addresses of the inputs, scalars, addresses of the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+from argand.dtypes import dtype
+from argand.kernels import target
+from argand.kernels.emit import KERNEL, Lowering, Writer, compute_dtype, element, function
+from argand.kernels.expr import INDEX, INPUT, SCALAR, Expr, leaf, row_index, topological
+from argand.kernels.scalar import TABLE
+
+CONTIGUOUS = "c"  # neighbours in the row are neighbours in memory
+BROADCAST = "b"  # one element serves the whole row
+STRIDED = "s"
+
+HEAD = 3  # parameters before the extents
+
+
+class Operand(NamedTuple):
+    """An array as a kernel meets it: its type, and how the inner dimension walks through it."""
+
+    kind: dtype
+    access: str
+
+
+class Access:
+    """The elements of one operand in the current row."""
+
+    def __init__(self, low: Lowering, operand: Operand, base: str, stride: str | None) -> None:
+        self.low = low
+        self.kind = operand.kind
+        self.access = operand.access
+        self.base = base
+        self.stride = stride
+        self.splat = self._broadcast() if operand.access == BROADCAST else ""
+
+    def _broadcast(self) -> str:
+        one = Lowering(self.low.w, 1)
+        value = one.load(self.kind, self.base, None)
+        return spread(self.low, value, element(self.kind))
+
+    def read(self, index: str, mask: str | None) -> str:
+        """The computed values from `index` on."""
+        if self.access == BROADCAST:
+            return self.splat
+        if self.access == CONTIGUOUS:
+            return self.low.load(self.kind, self._address(index), mask)
+        return self.low.gather(self.kind, self._addresses(index), mask or all_lanes(self.low))
+
+    def write(self, index: str, mask: str | None, value: str) -> None:
+        if self.access == CONTIGUOUS:
+            self.low.store(self.kind, value, self._address(index), mask)
+        else:
+            lanes = mask or all_lanes(self.low)
+            self.low.scatter(self.kind, value, self._addresses(index), lanes)
+
+    def _address(self, index: str) -> str:
+        return self.low.w.address(self.base, index, self.kind.llvm)
+
+    def _addresses(self, index: str) -> str:
+        w, n = self.low.w, self.low.width
+        positions = lane_positions(self.low, index)
+        assert self.stride is not None
+        stride = w.splat(self.stride, "i64", n)
+        offsets = w.let(f"mul <{n} x i64> {positions}, {stride}")
+        return w.let(f"getelementptr i8, ptr {self.base}, <{n} x i64> {offsets}")
+
+
+def all_lanes(low: Lowering) -> str:
+    return "splat (i1 true)"
+
+
+def iota(width: int) -> str:
+    return "<" + ", ".join(f"i64 {i}" for i in range(width)) + ">"
+
+
+def spread(low: Lowering, value: str, kind: str) -> str:
+    """A vector of one lane copied to all lanes."""
+    mask = f"<{low.width} x i32> zeroinitializer"
+    return low.w.let(f"shufflevector <1 x {kind}> {value}, <1 x {kind}> poison, {mask}")
+
+
+def lane_positions(low: Lowering, index: str) -> str:
+    """``index + (0, 1, 2, ...)`` as int64."""
+    n = low.width
+    start = low.w.splat(index, "i64", n)
+    return low.w.let(f"add <{n} x i64> {start}, {iota(n)}")
+
+
+def tail_mask(low: Lowering, index: str, stop: str) -> str:
+    """The lanes whose position lies before `stop`."""
+    w, n = low.w, low.width
+    left = w.let(f"sub i64 {stop}, {index}")
+    limit = w.splat(left, "i64", n)
+    return w.let(f"icmp ult <{n} x i64> {iota(n)}, {limit}")
+
+
+def lanes_for(kinds: Sequence[dtype]) -> int:
+    """The width of vectors for operands of these types: the widest fills a register."""
+    return target.lanes(max((compute_dtype(k).itemsize for k in kinds), default=4))
+
+
+def cost_of(roots: Sequence[Expr]) -> int:
+    """Rough cycles for one vector."""
+    return sum(TABLE[n.op].cost if n.op in TABLE else 1 for n in topological(roots))
+
+
+def unrolling(roots: Sequence[Expr]) -> int:
+    """How many vectors one round of the main loop computes: more of cheap ones."""
+    cost = cost_of(roots)
+    return 4 if cost <= 12 else 2 if cost <= 30 else 1
+
+
+def load_scalars(low: Lowering, kinds: Sequence[dtype], first: int) -> dict[Expr, str]:
+    """Spread the numbers that came with the call; floats travel as doubles, others as int64."""
+    w = low.w
+    known: dict[Expr, str] = {}
+    for i, kind in enumerate(kinds):
+        computed = compute_dtype(kind)
+        if computed.kind == "f":
+            value = w.word("%words", first + i, "double")
+            if computed.itemsize == 4:
+                value = w.let(f"fptrunc double {value} to float")
+        else:
+            value = w.word("%words", first + i)
+            if computed.kind == "b":
+                value = w.let(f"icmp ne i64 {value}, 0")
+            elif computed.itemsize < 8:
+                value = w.let(f"trunc i64 {value} to {element(computed)}")
+        known[leaf(SCALAR, i, computed)] = w.splat(value, element(computed), low.width)
+    return known
+
+
+class Space:
+    """The outer dimensions: from the number of a row to the addresses where it begins."""
+
+    def __init__(self, w: Writer, rank: int, first: int) -> None:
+        self.w = w
+        self.rank = rank
+        self.extents = [w.word("%parameters", first + d) for d in range(rank - 1)]
+        self.strides_at = first + rank - 1
+
+    def strides(self, operand: int) -> list[str]:
+        at = self.strides_at + operand * self.rank
+        return [self.w.word("%parameters", at + d) for d in range(self.rank)]
+
+    def indices(self, row: str) -> list[str]:
+        """The index in each outer dimension."""
+        found: list[str] = []
+        rest = row
+        for extent in reversed(self.extents[1:]):
+            found.append(self.w.let(f"urem i64 {rest}, {extent}"))
+            rest = self.w.let(f"udiv i64 {rest}, {extent}")
+        if self.extents:
+            found.append(rest)
+        return found[::-1]
+
+    def begin(self, base: str, indices: Sequence[str], strides: Sequence[str]) -> str:
+        """The address where the row with these outer indices begins."""
+        for index, stride in zip(indices, strides):
+            offset = self.w.let(f"mul i64 {index}, {stride}")
+            base = self.w.address(base, offset, "i8")
+        return base
+
+
+class Range:
+    """Walks part of a row: unrolled vectors first, then masked ones."""
+
+    def __init__(self, low: Lowering, unroll: int) -> None:
+        self.low = low
+        self.unroll = unroll
+
+    def emit(self, start: str, stop: str, body: RangeBody) -> None:
+        w, width = self.low.w, self.low.width
+        block = width * self.unroll
+        length = w.let(f"sub i64 {stop}, {start}")
+        whole = w.let(f"urem i64 {length}, {block}") if block & (block - 1) else w.let(
+            f"and i64 {length}, {block - 1}"
+        )
+        middle = w.let(f"sub i64 {stop}, {whole}")
+        main = w.begin_loop(start, middle, str(block))
+        for k in range(self.unroll):
+            at = main.index if k == 0 else w.let(f"add i64 {main.index}, {k * width}")
+            body(at, None)
+        w.end_loop(main)
+        rest = w.begin_loop(middle, stop, str(width))
+        body(rest.index, tail_mask(self.low, rest.index, stop))
+        w.end_loop(rest)
+
+
+class RangeBody:
+    """Computes one vector: reads the inputs, evaluates the expressions, writes the outputs."""
+
+    def __init__(
+        self,
+        low: Lowering,
+        roots: Sequence[Expr],
+        reads: dict[Expr, Access],
+        writes: Sequence[Access],
+        known: dict[Expr, str],
+    ) -> None:
+        self.low = low
+        self.roots = roots
+        self.reads = reads
+        self.writes = writes
+        self.known = known
+        self.wants_index = any(n.op == INDEX for n in topological(roots))
+
+    def __call__(self, index: str, mask: str | None) -> None:
+        known = dict(self.known)
+        if self.wants_index:
+            known[row_index()] = lane_positions(self.low, index)
+        for expr, access in self.reads.items():
+            known[expr] = access.read(index, mask)
+        for access, value in zip(self.writes, self.low.values(self.roots, known)):
+            access.write(index, mask, value)
+
+
+def input_leaf(number: int, kind: dtype) -> Expr:
+    """The expression that stands for an operand's computed value."""
+    return leaf(INPUT, number, compute_dtype(kind))
+
+
+@cache
+def map_kernel(
+    roots: tuple[Expr, ...],
+    inputs: tuple[Operand, ...],
+    scalars: tuple[dtype, ...],
+    outputs: tuple[Operand, ...],
+    rank: int,
+) -> str:
+    """The module of a map kernel; `roots` are the values of `outputs`."""
+    w = Writer()
+    low = Lowering(w, lanes_for([o.kind for o in (*inputs, *outputs)]))
+    roots = tuple(r.to(compute_dtype(o.kind)) for r, o in zip(roots, outputs))
+    operands = (*inputs, *outputs)
+    places = [*range(len(inputs)), *(len(inputs) + len(scalars) + i for i in range(len(outputs)))]
+    bases = [w.word("%words", place, "ptr") for place in places]
+    known = load_scalars(low, scalars, len(inputs))
+    length, tile, tiles = (w.word("%parameters", i) for i in range(HEAD))
+    space = Space(w, rank, HEAD)
+    strides = [space.strides(i) for i in range(len(operands))]
+
+    units = w.begin_loop("%first", "%end", "1")
+    row = w.let(f"udiv i64 {units.index}, {tiles}") if rank > 1 else "0"
+    within = w.let(f"urem i64 {units.index}, {tiles}") if rank > 1 else units.index
+    indices = space.indices(row)
+    accesses = [
+        Access(low, operand, space.begin(base, indices, s), s[-1])
+        for operand, base, s in zip(operands, bases, strides)
+    ]
+    reads = {input_leaf(i, o.kind): accesses[i] for i, o in enumerate(inputs)}
+    start = w.let(f"mul i64 {within}, {tile}")
+    stop = w.smaller(w.let(f"add i64 {start}, {tile}"), length)
+    body = RangeBody(low, roots, reads, accesses[len(inputs) :], known)
+    Range(low, unrolling(roots)).emit(start, stop, body)
+    w.end_loop(units)
+    w.line("ret void")
+    return function(w, KERNEL)

@@ -1,0 +1,296 @@
+"""Arithmetic: each operation is its formula; gradients follow from the scalar table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from argand.kernels.expr import Expr
+from argand.ops.map import FLOAT, elementwise
+
+
+@elementwise(in_place=True, operators=("__add__", "__radd__"), reference=np.add)
+def add(input: Expr, other: Expr, alpha: float = 1) -> Expr:
+    """``input + alpha * other``, broadcast.
+
+    Args:
+        input, other: tensors or numbers whose shapes broadcast.
+        alpha: multiplies `other`.
+
+    >>> import argand
+    >>> argand.add(argand.tensor([1, 2]), 3)
+    tensor([4, 5])
+    """
+    if input.dtype.kind == "b":
+        return input | other
+    return input + other * alpha
+
+
+@elementwise(in_place=True, operators=("__sub__",), aliases=("subtract",), reference=np.subtract)
+def sub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
+    """``input - alpha * other``, broadcast.
+
+    >>> import argand
+    >>> argand.tensor([1.0, 2.0]) - 1
+    tensor([0., 1.])
+    """
+    if input.dtype.kind == "b":
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return input - other * alpha
+
+
+@elementwise(operators=("__rsub__",), as_function=True)
+def rsub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
+    """``other - alpha * input``, broadcast.
+
+    >>> import argand
+    >>> 1 - argand.tensor([1.0, 2.0])
+    tensor([ 0., -1.])
+    """
+    return other - input * alpha
+
+
+@elementwise(in_place=True, operators=("__mul__", "__rmul__"), aliases=("multiply",),
+             reference=np.multiply)  # fmt: skip
+def mul(input: Expr, other: Expr) -> Expr:
+    """``input * other``, broadcast.
+
+    >>> import argand
+    >>> argand.tensor([1.0, 2.0]) * argand.tensor([[2.0], [3.0]])
+    tensor([[2., 4.],
+            [3., 6.]])
+    """
+    return input & other if input.dtype.kind == "b" else input * other
+
+
+@elementwise(promote=FLOAT, in_place=True, operators=("__truediv__",),
+             aliases=("divide", "true_divide"), reference=np.divide)  # fmt: skip
+def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
+    """``input / other``, broadcast; integers divide as floating numbers.
+
+    Args:
+        rounding_mode: None, ``"trunc"`` (towards zero) or ``"floor"`` (downwards).
+
+    >>> import argand
+    >>> argand.tensor([1, 2]) / 2
+    tensor([0.5000, 1.0000])
+    """
+    quotient = input / other
+    if rounding_mode is None:
+        return quotient
+    if rounding_mode == "trunc":
+        return quotient.trunc()
+    if rounding_mode == "floor":
+        return _floor_divide(input, other)
+    raise RuntimeError(
+        "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+        f"'{rounding_mode}'"
+    )
+
+
+@elementwise(promote=FLOAT, operators=("__rtruediv__",), as_function=False, as_method=False)
+def rdiv(input: Expr, other: Expr) -> Expr:
+    """``other / input``, broadcast."""
+    return other / input
+
+
+def _floor_divide(a: Expr, b: Expr) -> Expr:
+    """As Python's ``//``: exact for floats by way of the remainder, checked for integers."""
+    if a.dtype.kind == "f":
+        rest = a.rem(b)
+        whole = (a - rest) / b
+        whole = (rest.ne(0) & ((b < 0) ^ (rest < 0))).where(whole - 1, whole)
+        floored = whole.floor()
+        floored = (whole - floored > 0.5).where(floored + 1, floored)
+        return b.eq(0).where(a / b, floored)
+    divisor = b.eq(0).where(b.constant(1), b)
+    whole = a / divisor
+    if a.dtype.kind == "u":
+        return whole
+    inexact = (whole * divisor).ne(a)
+    return (inexact & ((a < 0) ^ (divisor < 0))).where(whole - 1, whole)
+
+
+@elementwise(in_place=True, operators=("__floordiv__",), reference=np.floor_divide)
+def floor_divide(input: Expr, other: Expr) -> Expr:
+    """``input // other``: the quotient rounded downwards.
+
+    >>> import argand
+    >>> argand.tensor([7, -7]) // 2
+    tensor([ 3, -4])
+    """
+    return _floor_divide(input, other)
+
+
+@elementwise(operators=("__rfloordiv__",), as_function=False, as_method=False)
+def rfloor_divide(input: Expr, other: Expr) -> Expr:
+    """``other // input``."""
+    return _floor_divide(other, input)
+
+
+def _remainder(a: Expr, b: Expr) -> Expr:
+    if a.dtype.kind == "f":
+        rest = a.rem(b)
+        return (rest.ne(0) & ((b < 0) ^ (rest < 0))).where(rest + b, rest)
+    divisor = b.eq(0).where(b.constant(1), b)
+    return a - _floor_divide(a, divisor) * divisor
+
+
+@elementwise(in_place=True, operators=("__mod__",), reference=np.remainder)
+def remainder(input: Expr, other: Expr) -> Expr:
+    """``input % other``, with the sign of `other`, as Python's ``%``.
+
+    >>> import argand
+    >>> argand.tensor([7, -7]) % 4
+    tensor([3, 1])
+    """
+    return _remainder(input, other)
+
+
+@elementwise(operators=("__rmod__",), as_function=False, as_method=False)
+def rremainder(input: Expr, other: Expr) -> Expr:
+    """``other % input``."""
+    return _remainder(other, input)
+
+
+@elementwise(in_place=True, reference=np.fmod)
+def fmod(input: Expr, other: Expr) -> Expr:
+    """The remainder of the quotient rounded towards zero: it has the sign of `input`.
+
+    >>> import argand
+    >>> argand.fmod(argand.tensor([-7.0]), 4)
+    tensor([-3.])
+    """
+    if input.dtype.kind == "f":
+        return input.rem(other)
+    return input.rem(other.eq(0).where(other.constant(1), other))
+
+
+def _integer_power(base: Expr, exponent: Expr) -> Expr:
+    """Powers of integers by repeated squaring; negative exponents give 0 but for 1 and -1."""
+    result = base.constant(1)
+    square, rest = base, exponent.maximum(0) if exponent.dtype.kind == "i" else exponent
+    for _ in range(6):  # exponents of 64 and more overflow but for -1, 0 and 1
+        result = (rest & 1).ne(0).where(result * square, result)
+        square = square * square
+        rest = rest.shr(rest.constant(1))
+    if exponent.dtype.kind == "u":
+        return result
+    odd = (exponent & 1).ne(0)
+    unit = base.eq(1).where(base.constant(1), base.eq(-1).where(
+        odd.where(base.constant(-1), base.constant(1)), base.constant(0)))  # fmt: skip
+    return ((exponent < 0) | (exponent >= 64)).where(
+        (exponent < 0).where(unit, (base.abs() <= 1).where(
+            base.eq(-1).where(odd.where(base.constant(-1), base.constant(1)), base), result)),
+        result,
+    )  # fmt: skip
+
+
+@elementwise(in_place=True, operators=(), as_method=False, as_function=False)
+def power_of(input: Expr, other: Expr) -> Expr:
+    """``input ** other`` for an exponent that varies from call to call."""
+    return input.pow(other) if input.dtype.kind == "f" else _integer_power(input, other)
+
+
+@elementwise(in_place=True, as_method=False, as_function=False)
+def power_fixed(input: Expr, exponent: float = 2) -> Expr:
+    """``input ** exponent`` for one of the exponents that have a kernel of their own."""
+    return input.pow(exponent)
+
+
+@elementwise(in_place=True, operators=("__neg__",), aliases=("negative",), reference=np.negative)
+def neg(input: Expr) -> Expr:
+    """``-input``.
+
+    >>> import argand
+    >>> -argand.tensor([1, -2])
+    tensor([-1,  2])
+    """
+    if input.dtype.kind == "b":
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return -input
+
+
+@elementwise(in_place=True, operators=("__abs__",), aliases=("absolute",), reference=np.abs)
+def abs(input: Expr) -> Expr:
+    """The absolute value.
+
+    >>> import argand
+    >>> argand.abs(argand.tensor([-1.5, 2.0]))
+    tensor([1.5000, 2.0000])
+    """
+    return input.abs()
+
+
+@elementwise(in_place=True, reference=np.sign)
+def sign(input: Expr) -> Expr:
+    """-1, 0 or 1.
+
+    >>> import argand
+    >>> argand.sign(argand.tensor([-3.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
+    return input.sign()
+
+
+@elementwise(in_place=True, reference=np.square)
+def square(input: Expr) -> Expr:
+    """``input * input``.
+
+    >>> import argand
+    >>> argand.square(argand.tensor([3.0]))
+    tensor([9.])
+    """
+    return input * input
+
+
+@elementwise(promote=FLOAT, in_place=True, reference=lambda x: 1 / x)
+def reciprocal(input: Expr) -> Expr:
+    """``1 / input``.
+
+    >>> import argand
+    >>> argand.reciprocal(argand.tensor([4.0]))
+    tensor([0.2500])
+    """
+    return 1 / input
+
+
+@elementwise(reference=lambda a, b, w: a + w * (b - a))
+def lerp(input: Expr, end: Expr, weight: Expr) -> Expr:
+    """``input + weight * (end - input)``.
+
+    >>> import argand
+    >>> argand.lerp(argand.tensor([0.0]), argand.tensor([10.0]), 0.3)
+    tensor([3.])
+    """
+    step = end - input
+    return (weight.abs() < 0.5).where(input + weight * step, end - step * (1 - weight))
+
+
+@elementwise(in_place=True, reference=lambda x, a, b, value=1: x + value * a * b)
+def addcmul(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr:
+    """``input + value * tensor1 * tensor2``.
+
+    >>> import argand
+    >>> one = argand.ones(1)
+    >>> argand.addcmul(one, one, one, value=0.5)
+    tensor([1.5000])
+    """
+    return input + tensor1 * value * tensor2
+
+
+@elementwise(in_place=True, reference=lambda x, a, b, value=1: x + value * a / b)
+def addcdiv(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr:
+    """``input + value * tensor1 / tensor2``.
+
+    >>> import argand
+    >>> one = argand.ones(1)
+    >>> argand.addcdiv(one, one, one * 2, value=0.5)
+    tensor([1.2500])
+    """
+    return input + tensor1 * value / tensor2

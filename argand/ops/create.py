@@ -1,0 +1,612 @@
+"""Making tensors, copying and converting them."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from argand import dtypes
+from argand.autograd.node import AccumulateGrad
+from argand.dtypes import dtype
+from argand.kernels.emit import compute_dtype
+from argand.kernels.expr import SCALAR, Expr, leaf, row_index
+from argand.ops.function import composite, operation
+from argand.ops.map import SAME, Elementwise
+from argand.ops.plans import map_plan
+from argand.ops.record import NUMBERS, _Defaults, describe, to_number
+from argand.ops.shape import sizes_of
+from argand.runtime.layout import Layout, contiguous_strides, dense, elementwise_strides, strided
+from argand.runtime.memory import allocate, wrap
+from argand.runtime.tensor_base import TensorBase, make
+
+
+def new(layout: Layout, requires_grad: bool = False) -> Any:
+    """An uninitialized tensor."""
+    out = make(allocate(layout.nbytes), layout)
+    return require(out) if requires_grad else out
+
+
+def require(x: Any) -> Any:
+    """Make `x` a leaf whose gradient is wanted."""
+    if x.layout.dtype.kind not in "fc":
+        raise RuntimeError(
+            "Only Tensors of floating point and complex dtype can require gradients, but got "
+            f"{x.layout.dtype.name}"
+        )
+    if x.node is None:
+        x.node = AccumulateGrad(x)
+    return x
+
+
+# ---- NumPy ------------------------------------------------------------------------------------
+
+
+class _Memory:
+    """Lets NumPy see a tensor's memory, and keeps it alive."""
+
+    __slots__ = ("__array_interface__", "storage")
+
+    def __init__(self, x: TensorBase) -> None:
+        layout = x.layout
+        size = layout.dtype.itemsize
+        self.storage = x.storage
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": tuple(layout.shape),
+            "typestr": layout.dtype.numpy.str,
+            "data": (x.ptr, False),
+            "strides": None if layout.contiguous else tuple(s * size for s in layout.strides),
+        }
+
+
+def as_array(x: TensorBase) -> Any:
+    """The tensor's memory as a NumPy array, without a copy (bfloat16 as uint16)."""
+    return np.asarray(_Memory(x))
+
+
+def from_array(array: Any) -> Any:
+    """A tensor over the memory of a NumPy array, without a copy."""
+    kind = dtypes.from_numpy(array.dtype)
+    if not array.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order.")
+    size = kind.itemsize
+    if any(s % size for s in array.strides):
+        raise ValueError("given numpy array strides not a multiple of the element byte size.")
+    strides = tuple(s // size for s in array.strides)
+    if array.size == 0 or array.flags.c_contiguous:
+        strides = contiguous_strides(array.shape)
+    address = array.__array_interface__["data"][0]
+    return make(wrap(address, array.nbytes, array), strided(kind, array.shape, strides))
+
+
+@composite(as_method=False)
+def from_numpy(ndarray: Any) -> Any:
+    """A tensor that shares the memory of a NumPy array.
+
+    Raises:
+        TypeError: for anything but an array of numbers.
+
+    >>> import numpy
+    >>> array = numpy.zeros(2)
+    >>> x = from_numpy(array)
+    >>> array[0] = 1
+    >>> x
+    tensor([1., 0.], dtype=torch.float64)
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    return from_array(ndarray)
+
+
+def _copy_in(array: Any, kind: dtype) -> Any:
+    """A new tensor with the values of an array."""
+    if kind is dtypes.bfloat16:
+        return from_array(np.ascontiguousarray(array, "f4")).to(kind)
+    out = new(dense(kind, array.shape))
+    if out.layout.numel:
+        source = np.ascontiguousarray(array, kind.numpy)
+        ctypes.memmove(out.ptr, source.__array_interface__["data"][0], out.layout.nbytes)
+    return out
+
+
+def _infer(array: Any, data: object) -> dtype:
+    """The type of a tensor made from Python data."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        return dtypes.from_numpy(array.dtype)
+    if array.dtype.kind == "f":
+        return _Defaults.float_dtype
+    if array.dtype.kind == "c":
+        return _Defaults.float_dtype.to_complex()
+    if array.dtype.kind in "iub":
+        return dtypes.int64 if array.dtype.kind != "b" else dtypes.bool_
+    raise TypeError(f"tensor: could not infer dtype of {describe(data)}")
+
+
+def _has_tensors(data: Any) -> bool:
+    return isinstance(data, (list, tuple)) and any(
+        isinstance(x, TensorBase) or _has_tensors(x) for x in data
+    )
+
+
+def _without_tensors(data: Any) -> Any:
+    if isinstance(data, TensorBase):
+        return as_array(data).tolist()
+    if isinstance(data, (list, tuple)):
+        return [_without_tensors(x) for x in data]
+    return data
+
+
+@composite(as_method=False)
+def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None,
+           requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
+    """A new tensor with a copy of `data`: numbers, nested sequences, or an array.
+
+    Args:
+        dtype: the type; by default it follows from the data.
+        requires_grad: whether gradients of it are wanted.
+
+    Raises:
+        ValueError: when nested sequences differ in length.
+        TypeError: when the data are no numbers.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    if isinstance(data, TensorBase):
+        out = clone.body(data) if dtype is None else data.detach().to(dtype, copy=True)  # type: ignore[attr-defined]
+        return require(out) if requires_grad else out
+    if _has_tensors(data):
+        kinds = [x.dtype for x in _tensors_in(data)]
+        dtype = dtype or kinds[0]
+        data = _without_tensors(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: nested sequences must have equal lengths ({error})") from None
+    except OverflowError as error:
+        raise RuntimeError(f"tensor: {error}") from None
+    if array.size == 0 and not isinstance(data, (np.ndarray, np.generic)):
+        array = array.astype("f4")
+    out = _copy_in(array, dtype or _infer(array, data))
+    return require(out) if requires_grad else out
+
+
+def _tensors_in(data: Any) -> list[Any]:
+    if isinstance(data, TensorBase):
+        return [data]
+    return [x for part in data for x in _tensors_in(part)] if isinstance(data, (list, tuple)) else []
+
+
+@composite(as_method=False)
+def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Any:
+    """`data` as a tensor, sharing memory with tensors and arrays where the type allows.
+
+    >>> as_tensor([1, 2])
+    tensor([1, 2])
+    """
+    if isinstance(data, TensorBase):
+        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined]
+    if isinstance(data, np.ndarray):
+        shared = from_array(data)
+        return shared if dtype is None else shared.to(dtype)
+    return tensor.body(data, dtype=dtype)
+
+
+# ---- copies and conversions -------------------------------------------------------------------
+
+
+def _copy_body(input: Expr) -> Expr:
+    return input
+
+
+class _Copy(Elementwise):
+    """Writes one tensor into another of any type."""
+
+    def trace(self, operands: Sequence[Any], static: tuple[Any, ...]) -> Any:
+        made = super().trace(operands, static)
+        return made
+
+    def into(self, out: Any, source: Any) -> None:
+        """Convert and broadcast `source` into the memory of `out`."""
+        if out.layout.numel == 0:
+            return
+        key = (out.layout, source.layout)
+        plan = self.plans.get(key)
+        if plan is None:
+            root = self.trace((source,), ()).roots[0].to(compute_dtype(out.layout.dtype))
+            plan = map_plan([root], [source.layout], (), [out.layout], out.layout.shape)
+            self.plans[key] = plan
+        plan.run(source.ptr, out.ptr)
+
+
+copier = _Copy(_copy_body, name="copy", promote=SAME, as_method=False, as_function=False)
+
+
+@operation(as_function=True)
+def clone(input: Any, memory_format: Any = None) -> Any:
+    """A copy with memory of its own.
+
+    >>> import argand
+    >>> x = argand.zeros(2)
+    >>> y = x.clone()
+    >>> y[0] = 1
+    >>> x
+    tensor([0., 0.])
+    """
+    layout = input.layout
+    if not layout.dense:
+        layout = strided(layout.dtype, layout.shape, elementwise_strides(layout.shape, [layout]))
+    out = new(layout)
+    if input.layout.dense:
+        ctypes.memmove(out.ptr, input.ptr, layout.nbytes)
+    else:
+        copier.into(out, input)
+    return out
+
+
+@clone.vjp()
+def _clone_vjp(g: Any, out: Any, input: Any, memory_format: Any) -> Any:
+    return g, None
+
+
+@operation(as_method=False, as_function=False)
+def compact(input: Any) -> Any:
+    """A row-major copy."""
+    out = new(dense(input.layout.dtype, input.layout.shape))
+    copier.into(out, input)
+    return out
+
+
+@compact.vjp()
+def _compact_vjp(g: Any, out: Any, input: Any) -> Any:
+    return (g,)
+
+
+@composite(as_function=False)
+def contiguous(input: Any, memory_format: Any = None) -> Any:
+    """The tensor itself if its memory is row-major, else a copy.
+
+    >>> import argand
+    >>> argand.zeros(2, 3).t().contiguous().stride()
+    (2, 1)
+    """
+    return input if input.layout.contiguous else compact(input)
+
+
+@operation(as_method=False, as_function=False)
+def converted(input: Any, kind: dtype) -> Any:
+    """A copy with another type."""
+    layout = input.layout
+    strides = layout.strides if layout.dense else elementwise_strides(layout.shape, [layout])
+    out = new(strided(kind, layout.shape, strides))
+    copier.into(out, input)
+    return out
+
+
+@converted.vjp()
+def _converted_vjp(g: Any, out: Any, input: Any, kind: Any) -> Any:
+    return g.to(input.dtype), None
+
+
+converted.__name__ = converted.name = "to_copy"
+
+
+# ---- filled tensors ---------------------------------------------------------------------------
+
+
+@cache
+def _fill_plan(layout: Layout) -> Any:
+    work = compute_dtype(layout.dtype)
+    return map_plan([leaf(SCALAR, 0, work)], [], (work,), [layout], layout.shape)
+
+
+def fill(x: Any, value: Any) -> Any:
+    """Set every element, outside of any graph."""
+    layout = x.layout
+    if layout.numel == 0:
+        return x
+    if layout.dense and (value == 0 and not (isinstance(value, float) and math.copysign(1, value) < 0)):
+        ctypes.memset(x.ptr, 0, layout.nbytes)
+        return x
+    if layout.dtype.kind == "c":
+        as_array(x)[...] = value
+    else:
+        _fill_plan(layout).run(float(value) if layout.dtype.kind == "f" else int(value), x.ptr)
+    return x
+
+
+def _sized(name: str, size: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, ...]:
+    if "size" in kwargs:
+        size = (kwargs.pop("size"),)
+    sizes = sizes_of(name, size)
+    if any(n < 0 for n in sizes):
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(sizes)}: {list(sizes)}"
+        )
+    return sizes
+
+
+class Options:
+    """The keywords that all creation functions share."""
+
+    __slots__ = ("kind", "requires_grad", "out")
+
+    def __init__(
+        self,
+        dtype: dtype | None = None,
+        layout: Any = None,
+        device: Any = None,
+        pin_memory: bool = False,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+        out: Any = None,
+    ) -> None:
+        check_device(device)
+        self.kind = dtype
+        self.requires_grad = requires_grad
+        self.out = out
+
+    def finish(self, x: Any) -> Any:
+        if self.out is not None:
+            copier.into(self.out, x)
+            self.out.storage.version += 1
+            return self.out
+        return require(x) if self.requires_grad else x
+
+
+def check_device(device: Any) -> None:
+    """Everything lives on the CPU."""
+    if device is not None and str(device).split(":")[0] != "cpu":
+        raise RuntimeError(f"device '{device}' is not available: Argand computes on 'cpu'")
+
+
+def full_of(value: Any, sizes: Sequence[int], options: Options) -> Any:
+    """A tensor with one value everywhere."""
+    kind = options.kind or dtypes.of_number(value, _Defaults.float_dtype)
+    return options.finish(fill(new(dense(kind, sizes)), value))
+
+
+@composite(as_method=False)
+def zeros(*size: Any, **kwargs: Any) -> Any:
+    """A tensor of zeros.
+
+    >>> zeros(2)
+    tensor([0., 0.])
+    """
+    sizes = _sized("zeros", size, kwargs)
+    return full_of(0.0, sizes, Options(**kwargs))
+
+
+@composite(as_method=False)
+def ones(*size: Any, **kwargs: Any) -> Any:
+    """A tensor of ones.
+
+    >>> ones(2)
+    tensor([1., 1.])
+    """
+    sizes = _sized("ones", size, kwargs)
+    return full_of(1.0, sizes, Options(**kwargs))
+
+
+@composite(as_method=False)
+def full(size: Sequence[int], fill_value: Any, **kwargs: Any) -> Any:
+    """A tensor with one value everywhere.
+
+    >>> full((2,), 7)
+    tensor([7, 7])
+    """
+    if isinstance(fill_value, TensorBase):
+        fill_value = fill_value.item()  # type: ignore[attr-defined]
+    return full_of(fill_value, sizes_of("full", (size,)), Options(**kwargs))
+
+
+@composite(as_method=False)
+def empty(*size: Any, **kwargs: Any) -> Any:
+    """A tensor whose elements are whatever the memory held.
+
+    >>> empty(2, 3).shape
+    torch.Size([2, 3])
+    """
+    sizes = _sized("empty", size, kwargs)
+    options = Options(**kwargs)
+    return options.finish(new(dense(options.kind or _Defaults.float_dtype, sizes)))
+
+
+def _like(input: Any, value: Any, kwargs: dict[str, Any]) -> Any:
+    options = Options(**kwargs)
+    kind = options.kind or input.layout.dtype
+    layout = input.layout
+    strides = layout.strides if layout.dense else contiguous_strides(layout.shape)
+    out = new(strided(kind, layout.shape, strides))
+    return options.finish(out if value is None else fill(out, value))
+
+
+@composite(as_method=False)
+def zeros_like(input: Any, **kwargs: Any) -> Any:
+    """Zeros of the same shape and type.
+
+    >>> zeros_like(tensor([1, 2]))
+    tensor([0, 0])
+    """
+    return _like(input, 0, kwargs)
+
+
+@composite(as_method=False)
+def ones_like(input: Any, **kwargs: Any) -> Any:
+    """Ones of the same shape and type.
+
+    >>> ones_like(tensor([1, 2]))
+    tensor([1, 1])
+    """
+    return _like(input, 1, kwargs)
+
+
+@composite(as_method=False)
+def full_like(input: Any, fill_value: Any, **kwargs: Any) -> Any:
+    """One value everywhere, of the same shape and type.
+
+    >>> full_like(tensor([1, 2]), 3)
+    tensor([3, 3])
+    """
+    return _like(input, fill_value, kwargs)
+
+
+@composite(as_method=False)
+def empty_like(input: Any, **kwargs: Any) -> Any:
+    """Uninitialized, of the same shape and type.
+
+    >>> empty_like(zeros(2)).shape
+    torch.Size([2])
+    """
+    return _like(input, None, kwargs)
+
+
+def _new_like(input: Any, value: Any, sizes: Sequence[int], kwargs: dict[str, Any]) -> Any:
+    options = Options(**kwargs)
+    options.kind = options.kind or input.layout.dtype
+    if value is None:
+        return options.finish(new(dense(options.kind, sizes)))
+    return full_of(value, sizes, options)
+
+
+@composite(as_function=False)
+def new_zeros(input: Any, *size: Any, **kwargs: Any) -> Any:
+    """Zeros of another shape and the same type.
+
+    >>> tensor([1, 2]).new_zeros(3)
+    tensor([0, 0, 0])
+    """
+    return _new_like(input, 0, _sized("new_zeros", size, kwargs), kwargs)
+
+
+@composite(as_function=False)
+def new_ones(input: Any, *size: Any, **kwargs: Any) -> Any:
+    """Ones of another shape and the same type.
+
+    >>> tensor([1, 2]).new_ones(1)
+    tensor([1])
+    """
+    return _new_like(input, 1, _sized("new_ones", size, kwargs), kwargs)
+
+
+@composite(as_function=False)
+def new_empty(input: Any, *size: Any, **kwargs: Any) -> Any:
+    """Uninitialized, of another shape and the same type.
+
+    >>> tensor([1, 2]).new_empty(3).shape
+    torch.Size([3])
+    """
+    return _new_like(input, None, _sized("new_empty", size, kwargs), kwargs)
+
+
+@composite(as_function=False)
+def new_full(input: Any, size: Sequence[int], fill_value: Any, **kwargs: Any) -> Any:
+    """One value everywhere, of another shape and the same type.
+
+    >>> tensor([1, 2]).new_full((1,), 5)
+    tensor([5])
+    """
+    return _new_like(input, fill_value, tuple(size), kwargs)
+
+
+@composite(as_function=False)
+def new_tensor(input: Any, data: Any, *, dtype: dtype | None = None,
+               requires_grad: bool = False) -> Any:  # fmt: skip
+    """A new tensor with a copy of `data` and the same type.
+
+    >>> tensor([1.0]).new_tensor([2])
+    tensor([2.])
+    """
+    return tensor.body(data, dtype=dtype or input.layout.dtype, requires_grad=requires_grad)
+
+
+@cache
+def _ramp_plan(layout: Layout) -> Callable[..., Any]:
+    work = compute_dtype(layout.dtype)
+    wide = dtypes.float64 if work.kind == "f" else work
+    start, step = leaf(SCALAR, 0, wide), leaf(SCALAR, 1, wide)
+    root = (row_index().to(wide) * step + start).to(work)
+    return map_plan([root], [], (wide, wide), [layout], layout.shape).run
+
+
+def _number(name: str, value: Any) -> Any:
+    if isinstance(value, TensorBase):
+        return value.item()  # type: ignore[attr-defined]
+    number = to_number(value)
+    if number is None or not isinstance(number, NUMBERS):
+        raise TypeError(f"{name}: expected a number, but got {describe(value)}")
+    return number
+
+
+@composite(as_method=False)
+def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
+    """``start, start + step, ...`` below `end`.
+
+    Raises:
+        RuntimeError: when the step is 0 or leads away from the end.
+
+    >>> arange(1, 4)
+    tensor([1, 2, 3])
+    """
+    if end is None:
+        start, end = 0, start
+    start, end, step = (_number("arange", v) for v in (start, end, step))
+    options = Options(**kwargs)
+    kind = options.kind
+    if kind is None:
+        whole = all(isinstance(v, int) for v in (start, end, step))
+        kind = dtypes.int64 if whole else _Defaults.float_dtype
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    count = max(0, math.ceil((end - start) / step))
+    out = new(dense(kind, (count,)))
+    if count:
+        _ramp_plan(out.layout)(start, step, out.ptr)
+    return options.finish(out)
+
+
+@composite(as_method=False)
+def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
+    """`steps` evenly spaced numbers from `start` to `end`, both included.
+
+    >>> linspace(0, 1, 3)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    start, end = _number("linspace", start), _number("linspace", end)
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative, but got {steps}")
+    options = Options(**kwargs)
+    kind = options.kind or _Defaults.float_dtype
+    work = np.float64 if kind is dtypes.float64 or kind.kind != "f" else np.float32
+    index = np.arange(steps)
+    step = work((end - start) / (steps - 1)) if steps > 1 else work(0)
+    first = work(start) + index.astype(work) * step
+    last = work(end) - (steps - 1 - index).astype(work) * step
+    return options.finish(_copy_in(np.where(index < steps // 2, first, last)
+                                   if steps > 1 else np.full(steps, work(start)), kind))  # fmt: skip
+
+
+@composite(as_method=False)
+def eye(n: int, m: int | None = None, **kwargs: Any) -> Any:
+    """Ones on the diagonal, zeros elsewhere.
+
+    >>> eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    options = Options(**kwargs)
+    kind = options.kind or _Defaults.float_dtype
+    columns = n if m is None else m
+    out = fill(new(dense(kind, (n, columns))), 0)
+    count = min(n, columns)
+    if count:
+        fill(make(out.storage, strided(kind, (count,), (columns + 1,))), 1)
+    return options.finish(out)

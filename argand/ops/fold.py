@@ -1,0 +1,435 @@
+"""Reductions: the machinery behind ``@reduction``.
+
+The body of a reduction gets the symbol of one element and its position, and returns a `Fold`: how
+elements combine. Which loop nest serves a call, and into how many parts it is cut, is decided here
+once per layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from argand import dtypes
+from argand.autograd.grad_mode import mode
+from argand.autograd.node import Node, Port
+from argand.dtypes import dtype
+from argand.errors import message
+from argand.kernels import jit
+from argand.kernels.emit import compute_dtype
+from argand.kernels.expr import LEFT, RIGHT, SCALAR, Expr, const, leaf, leaves, row_index
+from argand.kernels.loops import Operand, input_leaf
+from argand.kernels.reduce import Monoid, Shape, monoid, reduce_kernel
+from argand.ops.function import Like
+from argand.ops.plans import BYTES_PER_NS, RELEASE_ABOVE, access_of, float_mask
+from argand.ops.record import Record, describe
+from argand.runtime import memory, threads
+from argand.runtime.layout import Layout, dense
+from argand.runtime.memory import allocate
+from argand.runtime.tensor_base import TensorBase, alias, make
+
+Operands = tuple[Expr, ...]
+
+
+class Fold(NamedTuple):
+    """How elements combine into one value.
+
+    Attributes:
+        lift: what one element contributes: one expression, or several.
+        combine: ``combine(left, right) -> contributions``; takes tuples when there are several.
+        identity: numbers that contribute nothing.
+        finish: ``finish(*contributions, count)``: the results; None: the contributions.
+    """
+
+    lift: Operands
+    combine: Callable[..., Any]
+    identity: tuple[Any, ...]
+    finish: Callable[..., Any] | None = None
+
+
+class ReducePlan:
+    """A prepared kind of call."""
+
+    __slots__ = ("new", "layouts", "dims", "keepdim")
+
+    def __init__(self, new: Callable[[int], Any], layouts: Sequence[Layout]) -> None:
+        self.new = new
+        self.layouts = tuple(layouts)
+        self.dims: tuple[int, ...] = ()
+        self.keepdim = False
+
+
+class Reduction(Record):
+    """An operation that reduces dimensions; ``dim=None`` reduces all of them."""
+
+    def __init__(
+        self,
+        body: Callable[[Expr, Expr], Fold],
+        *,
+        differentiable: bool = True,
+        empty: bool = True,
+        one_dim: bool = False,
+        **facts: Any,
+    ) -> None:
+        super().__init__(body, **facts)
+        self.differentiable = differentiable
+        self.empty = empty  # whether no elements at all have a result
+        self.one_dim = one_dim  # whether dim must be a single one
+        self._vjp: Callable[..., Any] | None = None
+        self.saves_input = self.saves_output = False
+
+    def vjp(self, saves_input: bool = False, saves_output: bool = False) -> Any:
+        """Decorator: ``vjp(g, outputs, input, dims)`` gives the gradient of the input.
+
+        `g` and `outputs` have kept dimensions; what is not saved arrives as a `Like`.
+        """
+
+        def keep(function: Callable[..., Any]) -> Callable[..., Any]:
+            self._vjp = function
+            self.saves_input, self.saves_output = saves_input, saves_output
+            return function
+
+        return keep
+
+    # ---- calling --------------------------------------------------------------------------
+
+    def apply(
+        self, x: TensorBase, dim: Any = None, keepdim: bool = False, kind: dtype | None = None
+    ) -> Any:
+        """Reduce `x` over `dim`: an int, a sequence, or None for all."""
+        if type(dim) is list:
+            dim = tuple(dim)
+        key = (x.layout, dim, keepdim, kind)
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = self._prepare(x, dim, keepdim, kind)
+        if len(plan.layouts) == 1:
+            out = make(plan.new(x.ptr), plan.layouts[0])
+            if x.node is not None and mode.enabled and self._vjp is not None:
+                self._attach(plan, x, (out,))
+            return out
+        outputs = tuple([make(b, y) for b, y in zip(plan.new(x.ptr), plan.layouts)])
+        if x.node is not None and mode.enabled and self._vjp is not None:
+            self._attach(plan, x, outputs)
+        return outputs
+
+    def _attach(self, plan: ReducePlan, x: TensorBase, outputs: Sequence[Any]) -> None:
+        if outputs[0].dtype.kind not in "fc":
+            return
+        saved: list[Any] = [x if self.saves_input else Like(x.layout)]
+        versions: list[int | None] = [x.storage.version if self.saves_input else None]
+        if self.saves_output:
+            saved += [alias(o) for o in outputs]
+            versions += [o.storage.version for o in outputs]
+        vjp, keepdim, dims = self._vjp, plan.keepdim, plan.dims
+        assert vjp is not None
+
+        def backward(node: Node, g: Any, *ignored: Any) -> Sequence[Any]:
+            given, *results = node.unpack()
+            if not keepdim:
+                g = _restore(g, dims, given)
+                results = [_restore(r, dims, given) for r in results]
+            return (vjp(g, results, given, dims),)
+
+        shown = self.name.removesuffix("_fold").capitalize()
+        name = f"{shown}Backward{0 if len(dims) == x.ndim else 1}"
+        count = sum(o.dtype.kind in "fc" for o in outputs)
+        node = Node(name, (x.node,), backward, tuple(saved), tuple(versions), 1, len(outputs))
+        if len(outputs) == 1:
+            outputs[0].node = node
+        else:
+            for i in range(count):
+                outputs[i].node = Port(node, i)
+
+    # ---- planning -------------------------------------------------------------------------
+
+    def _prepare(self, x: TensorBase, dim: Any, keepdim: bool, kind: dtype | None) -> ReducePlan:
+        dims = normalize_dims(self.name, dim, x.layout.ndim)
+        source = x.layout
+        reduced = prod(source.shape[d] for d in dims)
+        shape = [1 if d in dims else n for d, n in enumerate(source.shape)]
+        if not self.empty and reduced == 0 and (dim is None or prod(shape)):
+            raise _no_identity(self.name, source, dim)
+        if not keepdim:
+            shape = [n for d, n in enumerate(source.shape) if d not in dims]
+        fold, kinds = self._trace(source.dtype, kind)
+        layouts = [dense(k, shape) for k in kinds]
+        wants_count = bool(leaves(fold.finish, SCALAR))
+        new = reduce_launcher(fold, source, dims, layouts, [float(reduced)] if wants_count else [])
+        plan = ReducePlan(new, layouts)
+        plan.dims, plan.keepdim = dims, keepdim
+        return plan
+
+    def _trace(self, source: dtype, kind: dtype | None) -> tuple[Monoid, list[dtype]]:
+        """The monoid for elements of type `source`, and the types of the results in memory."""
+        element = input_leaf(0, source)
+        if kind is not None:
+            element = element.to(compute_dtype(kind))
+        fold = self.body(element, row_index())
+        size = len(fold.lift)
+        left = tuple(leaf(LEFT, i, e.dtype) for i, e in enumerate(fold.lift))
+        right = tuple(leaf(RIGHT, i, e.dtype) for i, e in enumerate(fold.lift))
+        joined = fold.combine(left[0], right[0]) if size == 1 else fold.combine(left, right)
+        identity = [const(v, e.dtype) for v, e in zip(fold.identity, fold.lift)]
+        made = monoid(fold.lift, joined if size > 1 else (joined,), identity)
+        if fold.finish is not None:
+            count = leaf(SCALAR, 0, dtypes.float64)
+            finished = fold.finish(*left, count)
+            made = made._replace(finish=finished if isinstance(finished, tuple) else (finished,))
+        wanted = source if kind is None else kind
+        kinds = [
+            wanted if e.dtype is compute_dtype(wanted) and wanted.kind == "f" else e.dtype
+            for e in made.finish
+        ]
+        return made, kinds
+
+
+def _restore(x: Any, dims: tuple[int, ...], like: Any) -> Any:
+    """Put reduced dimensions back, with size 1."""
+    if not like.layout.ndim:
+        return x
+    return x.reshape([1 if d in dims else n for d, n in enumerate(like.layout.shape)])
+
+
+def normalize_dims(name: str, dim: Any, rank: int) -> tuple[int, ...]:
+    """Sorted non-negative dimensions; raises IndexError and RuntimeError as PyTorch does."""
+    if dim is None or dim == ():
+        return tuple(range(rank))
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    found = [normalize_dim(d, rank) for d in dims]
+    for d in found:
+        if found.count(d) > 1:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims ({name})")
+    return tuple(sorted(found)) if rank else ()
+
+
+def normalize_dim(dim: Any, rank: int) -> int:
+    """A dimension counted from the front."""
+    if not isinstance(dim, int):
+        dim = _as_index(dim)
+    size = max(rank, 1)
+    if not -size <= dim < size:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], "
+            f"but got {dim})"
+        )
+    return int(dim % size)
+
+
+def _as_index(dim: Any) -> int:
+    try:
+        return int(dim.__index__())
+    except AttributeError:
+        raise TypeError(f"a dimension must be an int, but got {describe(dim)}") from None
+
+
+def _no_identity(name: str, source: Layout, dim: Any) -> Exception:
+    if dim is None:
+        rule = "the input tensor has no elements: specify the reduction dim with the 'dim' argument"
+        return RuntimeError(message(name, rule, f"shape {list(source.shape)}"))
+    rule = "cannot reduce a dimension of size 0: the operation has no identity"
+    return IndexError(message(name, rule, f"dim {dim} of shape {list(source.shape)}"))
+
+
+class _Space(NamedTuple):
+    """Extents and strides (bytes) of kept and reduced dimensions, merged where possible."""
+
+    kept: list[tuple[int, int]]
+    reduced: list[tuple[int, int]]
+
+
+def _space(source: Layout, dims: Sequence[int], ordered: bool) -> _Space:
+    size = source.dtype.itemsize
+    every = [(n, s * size) for n, s in zip(source.shape, source.strides)]
+    kept = [pair for d, pair in enumerate(every) if d not in dims]
+    reduced = [every[d] for d in dims]
+    if not ordered:
+        reduced.sort(key=lambda pair: -abs(pair[1]))
+    return _Space(_merge(kept), _merge(reduced))
+
+
+def _merge(dims: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for extent, stride in dims:
+        if extent == 1:
+            continue
+        if merged and merged[-1][1] == extent * stride:
+            merged[-1] = (merged[-1][0] * extent, stride)
+        else:
+            merged.append((extent, stride))
+    return merged
+
+
+def reduce_launcher(
+    fold: Monoid,
+    source: Layout,
+    dims: Sequence[int],
+    outputs: Sequence[Layout],
+    numbers: Sequence[float],
+) -> Callable[[int], Any]:
+    """A function from the address of the input to the buffer (or buffers) of the results."""
+    kinds = [o.dtype for o in outputs]
+    ordered = any(e.dtype is dtypes.int64 for e in fold.lift)
+    space = _space(source, dims, ordered)
+    total = max(1, source.numel)
+    results = outputs[0].numel
+    if results == 0:
+        return lambda ptr: allocate(0) if len(kinds) == 1 else [allocate(0) for _ in kinds]
+    parts = _parts(total, results, ordered)
+    if parts > 1:
+        first = _kernel(fold.partial, source.dtype, space, [e.dtype for e in fold.lift], parts, [])
+        return _two_stages(first, fold, parts, outputs, numbers)
+    plan = _kernel(fold, source.dtype, space, kinds, 1, numbers, new=outputs)
+    if len(outputs) == 1 and not numbers:
+        return plan.new
+    if len(outputs) == 1:
+        return lambda ptr: plan.new(ptr, *numbers)
+
+    def several(ptr: int) -> list[Any]:
+        buffers = [allocate(o.nbytes) for o in outputs]
+        plan.run(ptr, *numbers, *[b.ptr for b in buffers])
+        return buffers
+
+    return several
+
+
+def _parts(total: int, results: int, ordered: bool) -> int:
+    """Into how many parts to cut each result's elements so that threads have work."""
+    if total < 65_536 or results >= 64:
+        return 1
+    return int(min(64, max(2, total // (16_384 * max(1, results // 16)))))
+
+
+def _two_stages(
+    first: memory.Plan,
+    fold: Monoid,
+    parts: int,
+    outputs: Sequence[Layout],
+    numbers: Sequence[float],
+) -> Callable[[int], Any]:
+    results = outputs[0].numel
+    stage = [dense(e.dtype, (parts, results)) for e in fold.lift]
+    space = _space(stage[0], [0], True)
+    strides_differ = [s.dtype.itemsize for s in stage]
+    second = _kernel(
+        fold.second, [s.dtype for s in stage], space, [o.dtype for o in outputs], 1, numbers,
+        new=outputs, itemsizes=strides_differ,
+    )  # fmt: skip
+
+    def run(ptr: int) -> Any:
+        scratch = [allocate(s.nbytes) for s in stage]
+        places = [b.ptr for b in scratch]
+        first.run(ptr, *places)
+        if len(outputs) == 1:
+            return second.new(*places, *numbers)
+        buffers = [allocate(o.nbytes) for o in outputs]
+        second.run(*places, *numbers, *[b.ptr for b in buffers])
+        return buffers
+
+    return run
+
+
+def _kernel(
+    fold: Monoid,
+    source: dtype | Sequence[dtype],
+    space: _Space,
+    outputs: Sequence[dtype],
+    parts: int,
+    numbers: Sequence[float],
+    new: Sequence[Layout] = (),
+    itemsizes: Sequence[int] = (),
+) -> memory.Plan:
+    """The plan of one reduction kernel."""
+    sources = [source] if isinstance(source, dtype) else list(source)
+    kept, reduced = space.kept, space.reduced or [(1, sources[0].itemsize)]
+    along = _runs_along(kept, reduced, sources[0].itemsize)
+    inner_kept = (1, 0) if along else kept[-1]
+    outer_kept = kept if along else kept[:-1]
+    count = prod(n for n, _ in reduced)
+    length = reduced[-1][0]
+    tile, tiles = _tile(length) if along else (256, 1)
+    rows = count // length if along and length else count
+    kept_tiles = -(-inner_kept[0] // 256) if not along else 1
+    if along:
+        head = [parts, rows if length else 0, tiles, length, tile, 1, 1]
+    else:
+        head = [parts, rows, 1, max(length, 1), 256, kept_tiles, inner_kept[0]]
+    parameters = head + [n for n, _ in outer_kept] + [n for n, _ in reduced[:-1]]
+    strides = [s for _, s in (*outer_kept, *reduced, inner_kept)]
+    base = itemsizes[0] if itemsizes else 1
+    for size in itemsizes or [1]:
+        parameters += [s // base * size for s in strides]
+    units = prod(n for n, _ in outer_kept) * kept_tiles * parts
+    shape = Shape(along, len(outer_kept), len(reduced) - 1)
+    walk = reduced[-1] if along else inner_kept
+    operands = _operands(sources, walk, strides, base, itemsizes)
+    scalars = (dtypes.float64,) * len(numbers)
+    text = reduce_kernel(fold, tuple(operands), scalars, tuple(outputs), shape)
+    work = max(1, count) * prod(n for n, _ in kept) * (sources[0].itemsize / BYTES_PER_NS + 0.05)
+    return memory.make_plan(
+        jit.address(text),
+        parameters,
+        len(sources) + len(numbers) + len(outputs),
+        units=units,
+        chunks=threads.chunks_for(work, units),
+        floats=float_mask(scalars, len(sources)),
+        new_bytes=new[0].nbytes if len(new) == 1 else 0,
+        release_gil=work > RELEASE_ABOVE,
+    )
+
+
+def _operands(
+    sources: Sequence[dtype], walk: tuple[int, int], strides: Sequence[int], base: int,
+    itemsizes: Sequence[int],
+) -> list[Any]:  # fmt: skip
+    found = []
+    for i, kind in enumerate(sources):
+        stride = walk[1] // base * itemsizes[i] if itemsizes else walk[1]
+        found.append(Operand(kind, access_of(stride, kind, walk[0])))
+    return found
+
+
+def _runs_along(
+    kept: Sequence[tuple[int, int]], reduced: Sequence[tuple[int, int]], itemsize: int
+) -> bool:
+    """Whether vectors run along the reduced dimension rather than across results."""
+    if not kept:
+        return True
+    length, stride = reduced[-1]
+    if length < 8 and kept[-1][0] >= 8:
+        return False
+    return abs(stride) <= abs(kept[-1][1])
+
+
+def reduce_two(
+    fold: Monoid, sources: Sequence[Layout], outputs: Sequence[Layout]
+) -> Callable[..., list[Any]]:
+    """A function from the addresses of row-major inputs of one shape to the buffers of the results.
+
+    It reduces all elements to `outputs`, which are 0-dimensional.
+    """
+    sizes = [s.dtype.itemsize for s in sources]
+    space = _space(sources[0], range(sources[0].ndim), True)
+    kinds = [s.dtype for s in sources]
+    plan = _kernel(fold, kinds, space, [o.dtype for o in outputs], 1, [], itemsizes=sizes)
+
+    def run(*addresses: int) -> list[Any]:
+        buffers = [allocate(o.nbytes) for o in outputs]
+        plan.run(*addresses, *[b.ptr for b in buffers])
+        return buffers
+
+    return run
+
+
+def _tile(length: int) -> tuple[int, int]:
+    if length <= 8192:
+        return max(length, 1), 1
+    return 4096, -(-length // 4096)
+
+
+def reduction(body: Callable[..., Any] | None = None, **facts: Any) -> Any:
+    """Make a reduction from a function of one element; see `Record` and `Reduction`."""
+    if body is None:
+        return lambda function: Reduction(function, **facts)
+    return Reduction(body, **facts)

@@ -1,0 +1,233 @@
+"""Comparison, logic and bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from argand import dtypes
+from argand.kernels.expr import Expr
+from argand.ops.map import elementwise
+
+
+@elementwise(operators=("__eq__",), reference=np.equal)
+def eq(input: Expr, other: Expr) -> Expr:
+    """Whether elements are equal.
+
+    >>> import argand
+    >>> argand.tensor([1, 2]) == argand.tensor([1, 3])
+    tensor([ True, False])
+    """
+    return input.eq(other)
+
+
+@elementwise(operators=("__ne__",), aliases=("not_equal",), reference=np.not_equal)
+def ne(input: Expr, other: Expr) -> Expr:
+    """Whether elements differ.
+
+    >>> import argand
+    >>> argand.tensor([1, 2]) != 1
+    tensor([False,  True])
+    """
+    return input.ne(other)
+
+
+@elementwise(operators=("__lt__",), aliases=("less",), reference=np.less)
+def lt(input: Expr, other: Expr) -> Expr:
+    """``input < other``.
+
+    >>> import argand
+    >>> argand.tensor([1, 2]) < 2
+    tensor([ True, False])
+    """
+    return input < other
+
+
+@elementwise(operators=("__le__",), aliases=("less_equal",), reference=np.less_equal)
+def le(input: Expr, other: Expr) -> Expr:
+    """``input <= other``.
+
+    >>> import argand
+    >>> argand.tensor([1, 2, 3]) <= 2
+    tensor([ True,  True, False])
+    """
+    return input <= other
+
+
+@elementwise(operators=("__gt__",), aliases=("greater",), reference=np.greater)
+def gt(input: Expr, other: Expr) -> Expr:
+    """``input > other``.
+
+    >>> import argand
+    >>> argand.tensor([1, 2]) > 1
+    tensor([False,  True])
+    """
+    return input > other
+
+
+@elementwise(operators=("__ge__",), aliases=("greater_equal",), reference=np.greater_equal)
+def ge(input: Expr, other: Expr) -> Expr:
+    """``input >= other``.
+
+    >>> import argand
+    >>> argand.tensor([1, 2]) >= 2
+    tensor([False,  True])
+    """
+    return input >= other
+
+
+@elementwise(in_place=True, reference=np.logical_and)
+def logical_and(input: Expr, other: Expr) -> Expr:
+    """Whether both are nonzero.
+
+    >>> import argand
+    >>> argand.logical_and(argand.tensor([0, 2]), 1)
+    tensor([False,  True])
+    """
+    return input.to(dtypes.bool_) & other.to(dtypes.bool_)
+
+
+@elementwise(in_place=True, reference=np.logical_or)
+def logical_or(input: Expr, other: Expr) -> Expr:
+    """Whether one is nonzero.
+
+    >>> import argand
+    >>> argand.logical_or(argand.tensor([0, 2]), 0)
+    tensor([False,  True])
+    """
+    return input.to(dtypes.bool_) | other.to(dtypes.bool_)
+
+
+@elementwise(in_place=True, reference=np.logical_xor)
+def logical_xor(input: Expr, other: Expr) -> Expr:
+    """Whether exactly one is nonzero.
+
+    >>> import argand
+    >>> argand.logical_xor(argand.tensor([0, 2]), 1)
+    tensor([ True, False])
+    """
+    return input.to(dtypes.bool_) ^ other.to(dtypes.bool_)
+
+
+@elementwise(in_place=True, reference=np.logical_not)
+def logical_not(input: Expr) -> Expr:
+    """Whether the element is zero.
+
+    >>> import argand
+    >>> argand.logical_not(argand.tensor([0, 2]))
+    tensor([ True, False])
+    """
+    return ~input.to(dtypes.bool_)
+
+
+def _needs_integers(name: str, value: Expr) -> None:
+    if value.dtype.kind == "f":
+        raise RuntimeError(f'"{name}" not implemented for \'{value.dtype.name}\': integers or bool')
+
+
+@elementwise(in_place=True, operators=("__and__", "__rand__"), reference=np.bitwise_and)
+def bitwise_and(input: Expr, other: Expr) -> Expr:
+    """The bits that both have.
+
+    >>> import argand
+    >>> argand.tensor([6]) & 3
+    tensor([2])
+    """
+    _needs_integers("bitwise_and", input)
+    return input & other
+
+
+@elementwise(in_place=True, operators=("__or__", "__ror__"), reference=np.bitwise_or)
+def bitwise_or(input: Expr, other: Expr) -> Expr:
+    """The bits that one has.
+
+    >>> import argand
+    >>> argand.tensor([6]) | 3
+    tensor([7])
+    """
+    _needs_integers("bitwise_or", input)
+    return input | other
+
+
+@elementwise(in_place=True, operators=("__xor__", "__rxor__"), reference=np.bitwise_xor)
+def bitwise_xor(input: Expr, other: Expr) -> Expr:
+    """The bits that exactly one has.
+
+    >>> import argand
+    >>> argand.tensor([6]) ^ 3
+    tensor([5])
+    """
+    _needs_integers("bitwise_xor", input)
+    return input ^ other
+
+
+@elementwise(in_place=True, operators=("__invert__",), reference=np.invert)
+def bitwise_not(input: Expr) -> Expr:
+    """All bits inverted; for bool, the logical not.
+
+    >>> import argand
+    >>> ~argand.tensor([True, False])
+    tensor([False,  True])
+    """
+    _needs_integers("bitwise_not", input)
+    return ~input
+
+
+@elementwise(reference=np.isnan)
+def isnan(input: Expr) -> Expr:
+    """Whether elements are not a number.
+
+    >>> import argand
+    >>> argand.isnan(argand.tensor([1.0, float("nan")]))
+    tensor([False,  True])
+    """
+    return input.ne(input)
+
+
+@elementwise(reference=np.isinf)
+def isinf(input: Expr) -> Expr:
+    """Whether elements are infinite.
+
+    >>> import argand
+    >>> argand.isinf(argand.tensor([1.0, float("inf")]))
+    tensor([False,  True])
+    """
+    if input.dtype.kind != "f":
+        return input.ne(input)
+    return input.abs().eq(math.inf)
+
+
+@elementwise(reference=np.isfinite)
+def isfinite(input: Expr) -> Expr:
+    """Whether elements are neither infinite nor NaN.
+
+    >>> import argand
+    >>> argand.isfinite(argand.tensor([1.0, float("inf")]))
+    tensor([ True, False])
+    """
+    if input.dtype.kind != "f":
+        return input.eq(input)
+    return input.abs() < math.inf
+
+
+@elementwise(reference=np.isclose)
+def isclose(
+    input: Expr, other: Expr, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Expr:
+    """Whether ``|input - other| <= atol + rtol |other|``.
+
+    >>> import argand
+    >>> argand.isclose(argand.tensor([1.0, 2.0]), argand.tensor([1.0, 2.1]))
+    tensor([ True, False])
+    """
+    same = input.eq(other)
+    if input.dtype.kind != "f":
+        return same if not (rtol or atol) else _near(input, other, rtol, atol)
+    close = same | (((input - other).abs() <= atol + rtol * other.abs()) & (other.abs() < math.inf))
+    return close | (input.ne(input) & other.ne(other)) if equal_nan else close
+
+
+def _near(a: Expr, b: Expr, rtol: float, atol: float) -> Expr:
+    a, b = a.to(dtypes.float64), b.to(dtypes.float64)
+    return (a - b).abs() <= atol + rtol * b.abs()

@@ -1,0 +1,382 @@
+"""Reductions: each says how two elements combine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from argand import dtypes
+from argand.dtypes import dtype
+from argand.kernels.expr import Expr
+from argand.ops.fold import Fold, normalize_dims, reduction
+from argand.ops.function import composite
+from argand.ops.record import _Defaults
+
+
+def _widened(x: Expr) -> Expr:
+    """Integers and bool are summed as int64."""
+    return x.to(dtypes.int64) if x.dtype.kind in "bui" else x
+
+
+@reduction(as_method=False, as_function=False, reference=np.sum)
+def sum_fold(x: Expr, index: Expr) -> Fold:
+    """Adds all elements."""
+    return Fold((_widened(x),), lambda a, b: a + b, (0,))
+
+
+@sum_fold.vjp()
+def _sum_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
+    return g.to(input.dtype).expand(input.shape)
+
+
+@reduction(as_method=False, as_function=False, reference=np.mean)
+def mean_fold(x: Expr, index: Expr) -> Fold:
+    """Adds all elements and divides by their number."""
+    return Fold((x,), lambda a, b: a + b, (0,), lambda total, n: total / n.to(total.dtype))
+
+
+@mean_fold.vjp()
+def _mean_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
+    count = math.prod(input.shape[d] for d in dims)
+    return (g.to(input.dtype) / count).expand(input.shape)
+
+
+@reduction(as_method=False, as_function=False, reference=np.prod)
+def prod_fold(x: Expr, index: Expr) -> Fold:
+    """Multiplies all elements."""
+    return Fold((_widened(x),), lambda a, b: a * b, (1,))
+
+
+@prod_fold.vjp(saves_input=True, saves_output=True)
+def _prod_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
+    zeros = input == 0
+    if not zeros.any().item():
+        return g * outputs[0] / input
+    # with one zero only its own element has a gradient, with more none has
+    others = input.masked_fill(zeros, 1.0)
+    for d in dims:
+        others = prod_fold.apply(others, d, True)
+        zeros = sum_fold.apply(zeros, d, True)
+    return g * ((input == 0) & (zeros == 1)).to(input.dtype) * others
+
+
+@reduction(as_method=False, as_function=False, reference=np.any)
+def any_fold(x: Expr, index: Expr) -> Fold:
+    """Whether some element is nonzero."""
+    return Fold((x.to(dtypes.bool_),), lambda a, b: a | b, (False,))
+
+
+@reduction(as_method=False, as_function=False, reference=np.all)
+def all_fold(x: Expr, index: Expr) -> Fold:
+    """Whether every element is nonzero."""
+    return Fold((x.to(dtypes.bool_),), lambda a, b: a & b, (True,))
+
+
+def _lowest(kind: dtype) -> float | int | bool:
+    if kind.kind == "f":
+        return -math.inf
+    if kind.kind == "b":
+        return False
+    return 0 if kind.kind == "u" else -(1 << (8 * kind.itemsize - 1))
+
+
+def _highest(kind: dtype) -> float | int | bool:
+    if kind.kind == "f":
+        return math.inf
+    if kind.kind == "b":
+        return True
+    return (1 << (8 * kind.itemsize - (kind.kind == "i"))) - 1
+
+
+@reduction(as_method=False, as_function=False, empty=False, reference=np.max)
+def amax_fold(x: Expr, index: Expr) -> Fold:
+    """The largest element; NaN where there is one."""
+    return Fold((x,), lambda a, b: a.maximum(b), (_lowest(x.dtype),))
+
+
+@reduction(as_method=False, as_function=False, empty=False, reference=np.min)
+def amin_fold(x: Expr, index: Expr) -> Fold:
+    """The smallest element; NaN where there is one."""
+    return Fold((x,), lambda a, b: a.minimum(b), (_highest(x.dtype),))
+
+
+def _extremum_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
+    """Equal extrema share the gradient evenly."""
+    chosen = (input == outputs[0]).to(input.dtype)
+    return g * (chosen / sum_fold.apply(chosen, dims, True))
+
+
+amax_fold.vjp(saves_input=True, saves_output=True)(_extremum_vjp)
+amin_fold.vjp(saves_input=True, saves_output=True)(_extremum_vjp)
+
+
+def _first_best(x: Expr, index: Expr, better: Any, worst: Any) -> Fold:
+    """The best element with its position; NaN is best of all, the first of equals counts."""
+
+    def combine(left: Any, right: Any) -> tuple[Expr, Expr]:
+        (a, i), (b, j) = left, right
+        wins = better(b, a) | (b.eq(a) & (j < i))
+        if a.dtype.kind == "f":
+            both = b.ne(b) & a.ne(a)
+            wins = a.ne(a).where(both & (j < i), wins | b.ne(b))
+        return wins.where(b, a), wins.where(j, i)
+
+    return Fold((x, index), combine, (worst, 2**62))
+
+
+@reduction(as_method=False, as_function=False, empty=False)
+def max_fold(x: Expr, index: Expr) -> Fold:
+    """The largest element and its position."""
+    x = x.to(dtypes.uint8) if x.dtype.kind == "b" else x
+    return _first_best(x, index, lambda b, a: b > a, _lowest(x.dtype))
+
+
+@reduction(as_method=False, as_function=False, empty=False)
+def min_fold(x: Expr, index: Expr) -> Fold:
+    """The smallest element and its position."""
+    x = x.to(dtypes.uint8) if x.dtype.kind == "b" else x
+    return _first_best(x, index, lambda b, a: b < a, _highest(x.dtype))
+
+
+def _selected_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
+    """The gradient goes to the element that was chosen."""
+    zeros = g.new_zeros(input.shape)
+    return zeros.scatter(dims[0] if dims else 0, outputs[1], g)
+
+
+max_fold.vjp(saves_output=True)(_selected_vjp)
+min_fold.vjp(saves_output=True)(_selected_vjp)
+
+Dims = int | Sequence[int] | None
+
+
+@composite
+def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
+    """The sum of all elements, or over dimensions.
+
+    Args:
+        dim: a dimension or several; None: all.
+        keepdim: keep reduced dimensions with size 1.
+        dtype: the type to add in; integers and bool are added as int64.
+
+    >>> import argand
+    >>> argand.tensor([[1, 2], [3, 4]]).sum(dim=0)
+    tensor([4, 6])
+    """
+    return sum_fold.apply(input, dim, keepdim, dtype)
+
+
+@composite
+def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
+    """The mean of all elements, or over dimensions.
+
+    >>> import argand
+    >>> argand.tensor([1.0, 2.0]).mean()
+    tensor(1.5000)
+    """
+    if dtype is None and input.layout.dtype.kind not in "fc":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+            f"complex dtype. Got: {input.dtype.name}"
+        )
+    return mean_fold.apply(input, dim, keepdim, dtype)
+
+
+@composite
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, *,
+         dtype: dtype | None = None) -> Any:  # fmt: skip
+    """The product of all elements, or over a dimension.
+
+    >>> import argand
+    >>> argand.tensor([2, 3, 4]).prod()
+    tensor(24)
+    """
+    return prod_fold.apply(input, dim, keepdim, dtype)
+
+
+@composite
+def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Whether some element is nonzero.
+
+    >>> import argand
+    >>> argand.tensor([0, 1]).any()
+    tensor(True)
+    """
+    return _as_mask(any_fold.apply(input, dim, keepdim), input)
+
+
+@composite
+def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Whether every element is nonzero.
+
+    >>> import argand
+    >>> argand.tensor([0, 1]).all()
+    tensor(False)
+    """
+    return _as_mask(all_fold.apply(input, dim, keepdim), input)
+
+
+def _as_mask(result: Any, input: Any) -> Any:
+    """uint8 keeps its type in `any` and `all`."""
+    return result.to(input.dtype) if input.dtype is dtypes.uint8 else result
+
+
+@composite
+def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """The largest element over dimensions; equal ones share the gradient.
+
+    >>> import argand
+    >>> argand.tensor([[1, 2], [3, 4]]).amax(1)
+    tensor([2, 4])
+    """
+    return amax_fold.apply(input, dim, keepdim)
+
+
+@composite
+def amin(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """The smallest element over dimensions; equal ones share the gradient.
+
+    >>> import argand
+    >>> argand.tensor([[1, 2], [3, 4]]).amin(1)
+    tensor([1, 3])
+    """
+    return amin_fold.apply(input, dim, keepdim)
+
+
+@composite
+def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The position of the largest element; without `dim`, in the flattened tensor.
+
+    >>> import argand
+    >>> argand.tensor([[1, 5], [7, 4]]).argmax(1)
+    tensor([1, 0])
+    """
+    return max_fold.apply(input.detach(), dim, keepdim)[1]
+
+
+@composite
+def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The position of the smallest element; without `dim`, in the flattened tensor.
+
+    >>> import argand
+    >>> argand.tensor([[1, 5], [7, 4]]).argmin(1)
+    tensor([0, 1])
+    """
+    return min_fold.apply(input.detach(), dim, keepdim)[1]
+
+
+class _Selection(tuple[Any, Any]):
+    """Values and indices, by name or as a pair."""
+
+    __slots__ = ()
+    kind = ""
+
+    @property
+    def values(self) -> Any:
+        return self[0]
+
+    @property
+    def indices(self) -> Any:
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.{self.kind}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+
+
+class _Max(_Selection):
+    __slots__ = ()
+    kind = "max"
+
+
+class _Min(_Selection):
+    __slots__ = ()
+    kind = "min"
+
+
+@composite
+def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; with a dimension, values and indices; with a tensor, `maximum`.
+
+    >>> import argand
+    >>> values, indices = argand.tensor([[1, 5], [7, 4]]).max(1)
+    >>> indices
+    tensor([1, 0])
+    """
+    return _extremum(input, dim, keepdim, amax_fold, max_fold, _Max, "maximum")
+
+
+@composite
+def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; with a dimension, values and indices; with a tensor, `minimum`.
+
+    >>> import argand
+    >>> argand.tensor([[1, 5], [7, 4]]).min()
+    tensor(1)
+    """
+    return _extremum(input, dim, keepdim, amin_fold, min_fold, _Min, "minimum")
+
+
+def _extremum(
+    input: Any, dim: Any, keepdim: bool, every: Any, along: Any, kind: Any, pairwise: str
+) -> Any:
+    if dim is None:
+        return every.apply(input)
+    if not isinstance(dim, int):
+        return getattr(input, pairwise)(dim)
+    values, indices = along.apply(input, dim, keepdim)
+    return kind((values.to(input.dtype), indices))
+
+
+@composite
+def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False,
+        unbiased: bool | None = None) -> Any:  # fmt: skip
+    """The variance; the sum of squares is divided by the count less `correction`.
+
+    >>> import argand
+    >>> argand.tensor([1.0, 3.0]).var()
+    tensor(2.)
+    """
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = int(unbiased)
+    dims = normalize_dims("var", dim, input.ndim)
+    count = math.prod(input.shape[d] for d in dims)
+    centered = input - mean_fold.apply(input, dims or None, True)
+    total = sum_fold.apply(centered * centered, dims or None, keepdim)
+    left = count - correction
+    return total / (left if left > 0 else 0.0)
+
+
+@composite
+def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False,
+        unbiased: bool | None = None) -> Any:  # fmt: skip
+    """The standard deviation: the root of `var`.
+
+    >>> import argand
+    >>> argand.tensor([1.0, 3.0]).std()
+    tensor(1.4142)
+    """
+    return var.body(
+        input, dim, correction=correction, keepdim=keepdim, unbiased=unbiased
+    ).sqrt()
+
+
+@composite
+def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
+    """``log(sum(exp(input)))``, shifted so that nothing overflows.
+
+    >>> import argand
+    >>> argand.tensor([0.0, 0.0]).logsumexp(0)
+    tensor(0.6931)
+    """
+    if input.layout.dtype.kind != "f":
+        input = input.to(_Defaults.float_dtype)
+    dims = normalize_dims("logsumexp", dim, input.ndim)
+    top = amax_fold.apply(input.detach(), dims or None, True)
+    top = top.masked_fill(top.abs() == math.inf, 0.0)
+    total = sum_fold.apply((input - top).exp(), dims or None, True).log() + top
+    return total if keepdim else total.squeeze(dims)

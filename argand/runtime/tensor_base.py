@@ -1,0 +1,77 @@
+"""The state of a tensor, without its operations: memory, layout, and its place in the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from argand.dtypes import dtype
+from argand.runtime.layout import Layout, Size
+from argand.runtime.memory import Buffer
+
+
+class TensorBase:
+    """What kernels and the graph need of a tensor. `argand.Tensor` adds the operations.
+
+    Attributes:
+        storage: the buffer that holds the elements; views share it.
+        ptr: the address of the first element.
+        layout: type, shape and strides.
+        node: where gradients go: None for constants, a graph node, or one output of a node.
+        grad: the accumulated gradient of a leaf.
+        base: the tensor this one is a view of, or None.
+    """
+
+    __slots__ = ("storage", "ptr", "layout", "node", "grad", "base")
+
+    storage: Buffer
+    ptr: int
+    layout: Layout
+    node: Any
+    grad: Any
+    base: Any
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> dtype:
+        """The type of the elements."""
+        return self.layout.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self.layout.ndim
+
+
+_new = object.__new__
+_types: list[type[TensorBase]] = [TensorBase]
+
+
+def bind(kind: type[TensorBase]) -> None:
+    """Let operations make tensors of this class; called once, by ``argand.tensor``."""
+    _types[0] = kind
+
+
+def tensor_type() -> type[TensorBase]:
+    """The class of the tensors that operations make."""
+    return _types[0]
+
+
+def make(storage: Buffer, layout: Layout, ptr: int | None = None) -> Any:
+    """A tensor over `storage`, outside of any graph."""
+    out = _new(_types[0])
+    out.storage = storage
+    out.ptr = storage.ptr if ptr is None else ptr
+    out.layout = layout
+    out.node = out.grad = out.base = None
+    return out
+
+
+def alias(tensor: TensorBase) -> Any:
+    """Another tensor over the same memory, outside of any graph."""
+    return make(tensor.storage, tensor.layout, tensor.ptr)
+
+

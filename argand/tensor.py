@@ -1,0 +1,561 @@
+"""`Tensor`: the state of `TensorBase`, what Python asks of a tensor, and the records' methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import argand.ops as ops
+from argand import dtypes, printing
+from argand.autograd import api
+from argand.autograd.grad_mode import mode, no_grad
+from argand.autograd.node import AccumulateGrad, Port, RemovableHandle, output_hooks, retain
+from argand.device import device
+from argand.dtypes import dtype
+from argand.ops import random
+from argand.ops.create import (
+    as_array,
+    check_device,
+    converted,
+    from_array,
+    require,
+)
+from argand.ops.index import get_item, set_item
+from argand.ops.map import check_in_place
+from argand.ops.record import RECORDS, get_default_dtype
+from argand.ops.shape import permuted
+from argand.runtime.layout import dense
+from argand.runtime.memory import allocate
+from argand.runtime.tensor_base import TensorBase, alias, bind, make
+
+
+class Tensor(TensorBase):
+    """A multi-dimensional array of numbers of one type.
+
+    Make tensors with `argand.tensor`, `argand.zeros` and the like. Arithmetic, reductions and so
+    on are methods as well as functions of the package.
+
+    >>> import argand
+    >>> x = argand.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__dict__", "__weakref__")
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    def __new__(cls, *data: Any, **kwargs: Any) -> Any:
+        """``Tensor(data)`` or ``Tensor(*sizes)``, of the default floating type."""
+        if not data:
+            made = ops.create.empty(0)
+        elif len(data) == 1 and not isinstance(data[0], int):
+            made = ops.create.tensor(data[0], dtype=get_default_dtype())
+        else:
+            made = ops.create.empty(*data)
+        return made if cls is Tensor else cls._make_subclass(cls, made)
+
+    @staticmethod
+    def _make_subclass(cls: type, data: Any, require_grad: bool = False) -> Any:
+        """A tensor of class `cls` over the memory of `data`, as a leaf."""
+        out = object.__new__(cls)
+        out.storage, out.ptr, out.layout = data.storage, data.ptr, data.layout
+        out.node = out.grad = out.base = None
+        return require(out) if require_grad else out
+
+    # ---- what it is -----------------------------------------------------------------------
+
+    device = device("cpu")
+    is_sparse = is_quantized = is_meta = is_cuda = is_nested = is_mkldnn = False
+    names = property(lambda self: (None,) * self.ndim)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients of this tensor are wanted."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Say whether gradients of this leaf are wanted."""
+        if requires_grad:
+            require(self)
+        elif self.node is not None and not self.is_leaf:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        else:
+            self.node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self.node is None or isinstance(self.node, AccumulateGrad)
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node of the operation that made this tensor; None for leaves."""
+        if self.is_leaf:
+            return None
+        return self.node.node if isinstance(self.node, Port) else self.node
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of `grad_fn` this is."""
+        return self.node.number if isinstance(self.node, Port) else 0
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory outside of the graph; changes to it are not noticed by backward."""
+        return alias(self)  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        self.storage, self.ptr, self.layout = other.storage, other.ptr, other.layout
+
+    @property
+    def _version(self) -> int:
+        return int(self.storage.version)
+
+    @property
+    def _base(self) -> Any:
+        return self.base
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The dimensions in reverse order."""
+        return permuted(self, tuple(range(self.ndim))[::-1])  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The last two dimensions exchanged."""
+        return self.transpose(-2, -1)  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.layout.dtype.itemsize
+
+    element_size = lambda self: self.layout.dtype.itemsize  # noqa: E731
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.layout.nbytes
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        if dim is None:
+            return self.layout.shape
+        return self.layout.shape[ops.fold.normalize_dim(dim, self.ndim)]
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps in elements from one index to the next, in every dimension or in one."""
+        if dim is None:
+            return self.layout.strides
+        return self.layout.strides[ops.fold.normalize_dim(dim, self.ndim)]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self.layout.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.layout.numel
+
+    nelement = numel
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self.ptr if self.layout.numel else 0
+
+    def storage_offset(self) -> int:
+        """Elements between the begin of the storage and the first element."""
+        return (self.ptr - self.storage.ptr) // self.layout.dtype.itemsize
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in memory in row-major order without holes."""
+        return self.layout.contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether the type is a floating one."""
+        return self.layout.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """Whether the type is complex."""
+        return self.layout.dtype.kind == "c"
+
+    def is_signed(self) -> bool:
+        """Whether the type has negative numbers."""
+        return self.layout.dtype.is_signed
+
+    # ---- Python ---------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        if self.layout.numel != 1:
+            raise RuntimeError(
+                f"a Tensor with {self.layout.numel} elements cannot be converted to Scalar"
+            )
+        if self.layout.dtype is dtypes.bfloat16:
+            return float(as_array(converted.body(self, dtypes.float32)).item())
+        return as_array(self).item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        if self.layout.dtype is dtypes.bfloat16:
+            return as_array(converted.body(self, dtypes.float32)).tolist()
+        return as_array(self).tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """A NumPy array over the same memory."""
+        if self.node is not None and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        if self.layout.dtype is dtypes.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return as_array(self)
+
+    def __array__(self, kind: Any = None, copy: Any = None) -> Any:
+        array = self.numpy()
+        if kind is not None and array.dtype != kind:
+            return array.astype(kind)
+        return array.copy() if copy else array
+
+    def __bool__(self) -> bool:
+        if self.layout.numel != 1:
+            if self.layout.numel == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.layout.dtype.kind not in "bui" or self.layout.numel != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.layout.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.layout.shape[0]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Any:
+        if not self.layout.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())  # type: ignore[attr-defined]
+
+    def __getitem__(self, index: Any) -> Any:
+        return get_item(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        set_item(self, index, value)
+
+    def __reversed__(self) -> Any:
+        return self[::-1] if self.layout.ndim else self
+
+    def __repr__(self) -> str:
+        values = self.detach()
+        if self.layout.dtype in (dtypes.bfloat16, dtypes.float16):
+            values = converted.body(values, dtypes.float32)
+        array = as_array(values)
+        kind = self.layout.dtype
+        suffixes = []
+        if self.grad_fn is not None:
+            suffixes.append(f"grad_fn=<{self.grad_fn.name}>")
+        elif self.requires_grad:
+            suffixes.append("requires_grad=True")
+        default = kind in (get_default_dtype(), dtypes.int64, dtypes.bool_) or (
+            kind is get_default_dtype().to_complex()
+        )
+        return printing.tensor_repr(array, kind.name, default, suffixes)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self.layout.ndim else object.__format__(self, spec)
+
+    def __deepcopy__(self, memory: dict[int, Any]) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment."
+            )
+        if id(self) in memory:
+            return memory[id(self)]
+        with no_grad():
+            out = self._make_subclass(type(self), self.clone(), self.requires_grad)  # type: ignore[attr-defined]
+            if self.grad is not None:
+                out.grad = self.grad.clone()
+            out.__dict__.update(self.__dict__)
+        memory[id(self)] = out
+        return out
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("only leaves of the graph can be pickled: detach the tensor first")
+        array = np.ascontiguousarray(as_array(self))
+        state = (type(self), array, self.layout.dtype, self.requires_grad, dict(self.__dict__))
+        return rebuild, state
+
+    # ---- the graph ------------------------------------------------------------------------
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradients of this tensor to the ``grad`` of the leaves it depends on.
+
+        Args:
+            gradient: the gradient that begins; may be left out for a single element.
+            retain_graph: whether backward can run again.
+            create_graph: whether the gradients can be differentiated.
+            inputs: the only leaves to consider.
+        """
+        api.backward((self,), (gradient,), retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(gradient)`` when a gradient arrives; it may return another one."""
+        if self.node is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        return RemovableHandle(output_hooks(self.node), hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(leaf)`` after a gradient was added to this leaf."""
+        if not isinstance(self.node, AccumulateGrad):
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return RemovableHandle(self.node.after_accumulation, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in ``grad`` although it is no leaf."""
+        if self.node is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if not self.is_leaf:
+            retain(self.node, self)
+
+    def detach(self) -> Any:
+        """The same memory outside of the graph."""
+        out = make(self.storage, self.layout, self.ptr)
+        out.base = self if self.base is None else self.base
+        return out
+
+    def detach_(self) -> Tensor:
+        """Take this tensor out of the graph."""
+        self.node = None
+        return self
+
+    # ---- conversion -----------------------------------------------------------------------
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Convert to a type, or to the type of another tensor; the device is always the CPU."""
+        kind, copy = _target(args, kwargs)
+        if kind is None or kind is self.layout.dtype:
+            return self.clone() if copy else self  # type: ignore[attr-defined]
+        return converted(self, kind)
+
+    def type(self, dtype: Any = None) -> Any:
+        """The name of the type, or the tensor converted to another."""
+        if dtype is None:
+            return f"torch.{_TYPE_NAMES[self.layout.dtype.name]}"
+        if isinstance(dtype, str):
+            dtype = _by_type_name(dtype)
+        return self.to(dtype)
+
+    def type_as(self, other: Tensor) -> Any:
+        """Converted to the type of another tensor."""
+        return self.to(other.dtype)
+
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """The tensor itself: everything lives on the CPU."""
+        return self
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """The tensor itself."""
+        return self
+
+    # ---- in place -------------------------------------------------------------------------
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> Tensor:
+        """Write the values of another tensor into this one, converted and broadcast."""
+        if not isinstance(src, TensorBase):
+            src = ops.create.tensor(src)
+        return ops.inplace.copy_into(self, src)  # type: ignore[no-any-return]
+
+    def fill_(self, value: Any) -> Tensor:
+        """Set every element."""
+        if isinstance(value, TensorBase):
+            return self.copy_(value)
+        return ops.inplace.fill_into(self, value)  # type: ignore[no-any-return]
+
+    def zero_(self) -> Tensor:
+        """Set every element to 0."""
+        return self.fill_(0)
+
+    def place_values_(self, value: Any, index: Any, accumulate: bool) -> Tensor:
+        """Write values at the places of a NumPy index."""
+        return ops.inplace.place_into(self, value, index, accumulate)  # type: ignore[no-any-return]
+
+    def resize_(self, *sizes: Any) -> Tensor:
+        """Change the shape; new elements are uninitialized."""
+        shape = ops.shape.sizes_of("resize_", sizes)
+        layout = dense(self.layout.dtype, shape)
+        if layout.nbytes > self.storage.nbytes - (self.ptr - self.storage.ptr):
+            self.storage = allocate(layout.nbytes)
+            self.ptr = self.storage.ptr
+        self.layout = layout
+        return self
+
+    def _random(self, filler: Callable[..., Any], *args: Any) -> Tensor:
+        if self.node is not None and mode.enabled:
+            check_in_place(filler.__name__.removesuffix("_into"), self)
+        filler(self, *args)
+        self.storage.version += 1
+        return self
+
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with uniform numbers between `a` and `b`."""
+        return self._random(random.uniform_into, float(a), float(b), generator)
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with normal numbers."""
+        return self._random(random.normal_into, float(mean), float(std), generator)
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """Fill with ones with probability `p`, zeros otherwise."""
+        return self._random(random.bernoulli_into, p, generator)
+
+    def random_(self, low: int | None = None, high: int | None = None, *,
+                generator: Any = None) -> Tensor:  # fmt: skip
+        """Fill with integers from `low` to ``high - 1``, or with all the type can hold."""
+        if high is None:
+            low, high = 0, low
+        if high is None:
+            bits = {"float32": 24, "float64": 53, "float16": 11, "bfloat16": 8, "bool": 1}
+            kind = self.layout.dtype
+            width = bits.get(kind.name, 8 * kind.itemsize - (kind.kind == "i"))
+            high = (1 << width) + (kind.kind == "f")
+        return self._random(random.integers_into, int(low or 0), int(high), generator)
+
+
+_TYPE_NAMES = {
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor", "uint8": "ByteTensor", "int8": "CharTensor",
+    "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor", "bool": "BoolTensor",
+    "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
+}  # fmt: skip
+
+
+def _by_type_name(name: str) -> dtype:
+    short = name.removeprefix("torch.")
+    for kind in dtypes.ALL:
+        if _TYPE_NAMES[kind.name] == short:
+            return kind
+    raise ValueError(f"invalid type: '{name}'")
+
+
+def _target(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[dtype | None, bool]:
+    """The type that ``to`` was asked for, and whether it must copy."""
+    kind = kwargs.pop("dtype", None)
+    copy = bool(kwargs.pop("copy", False))
+    check_device(kwargs.pop("device", None))
+    other = kwargs.pop("other", None)
+    for value in (*args, other):
+        if isinstance(value, dtype):
+            kind = value
+        elif isinstance(value, TensorBase):
+            kind = value.dtype
+        elif isinstance(value, (str, device)):
+            check_device(value)
+    return kind, copy
+
+
+def rebuild(cls: type, array: Any, kind: dtype, requires_grad: bool, state: dict[str, Any]) -> Any:
+    """A tensor from its pickled parts."""
+    data = from_array(array)
+    if kind is dtypes.bfloat16:
+        data.layout = dense(kind, array.shape)
+    out = Tensor._make_subclass(cls, data, requires_grad)
+    out.__dict__.update(state)
+    return out
+
+
+def _conversions() -> None:
+    names = {
+        "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
+        "bfloat16": dtypes.bfloat16, "int": dtypes.int32, "long": dtypes.int64,
+        "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+        "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+    }  # fmt: skip
+    for name, kind in names.items():
+        setattr(Tensor, name, _conversion(name, kind))
+
+
+def _conversion(name: str, kind: dtype) -> Callable[..., Any]:
+    def method(self: Tensor, memory_format: Any = None) -> Any:
+        return self.to(kind)
+
+    method.__name__ = name
+    method.__doc__ = f"Converted to {kind}."
+    return method
+
+
+def _attach_records() -> None:
+    """Methods, in-place methods and operators, from the records."""
+    for record in RECORDS.values():
+        method = record.method()
+        if record.as_method:
+            for name in (record.name, *record.aliases):
+                setattr(Tensor, name, _named(method, name, record.__doc__))
+        for name in record.operators:
+            setattr(Tensor, name, _operator(method))
+        if record.in_place and record.as_method:
+            changing = record.in_place_method()
+            for name in (record.name, *record.aliases):
+                setattr(Tensor, f"{name}_", _named(changing, f"{name}_", record.__doc__))
+            for name in record.operators:
+                if name.startswith("__") and not name.startswith("__r") and name not in _UNARY:
+                    setattr(Tensor, f"__i{name[2:]}", changing)
+
+
+_UNARY = ("__neg__", "__abs__", "__invert__")
+
+
+def _named(method: Any, name: str, doc: str | None) -> Any:
+    if getattr(method, "__name__", name) in ("method", name):
+        method.__name__ = name
+        method.__qualname__ = f"Tensor.{name}"
+        method.__doc__ = doc
+    return method
+
+
+def _operator(method: Callable[..., Any]) -> Callable[..., Any]:
+    return method
+
+
+bind(Tensor)
+_attach_records()
+_conversions()
