@@ -8,22 +8,26 @@ tensor([[1., 1.]])
 """
 
 import math as _math
-from typing import Any
+import typing as _typing
 
 from argand import autograd as autograd
 from argand import dtypes as _dtypes
-from argand import ops as _ops
-from argand import printing as _printing
 from argand.autograd.grad_mode import enable_grad as enable_grad
 from argand.autograd.grad_mode import inference_mode as inference_mode
 from argand.autograd.grad_mode import is_grad_enabled as is_grad_enabled
 from argand.autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
 from argand.autograd.grad_mode import no_grad as no_grad
 from argand.autograd.grad_mode import set_grad_enabled as set_grad_enabled
+from argand.device import channels_last as channels_last
+from argand.device import contiguous_format as contiguous_format
 from argand.device import device as device
+from argand.device import memory_format as memory_format
+from argand.device import preserve_format as preserve_format
 from argand.dtypes import dtype as dtype
+from argand.dtypes import finfo as finfo
+from argand.dtypes import iinfo as iinfo
 from argand.dtypes import promote_types as promote_types
-from argand.ops.map import promoted as _promoted
+from argand.errors import missing as _missing
 from argand.ops.random import Generator as Generator
 from argand.ops.random import default_generator as default_generator
 from argand.ops.random import get_rng_state as get_rng_state
@@ -45,6 +49,9 @@ from argand.runtime.threads import get_num_threads as get_num_threads
 from argand.runtime.threads import set_num_threads as set_num_threads
 from argand.tensor import Tensor as Tensor
 from argand.version import __version__ as __version__
+
+if _typing.TYPE_CHECKING:
+    from argand._functions import *  # what `_export_dtypes` and `_export_records` add
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
@@ -74,77 +81,12 @@ _export_dtypes()
 _export_records()
 
 
-class memory_format:  # noqa: N801 - PyTorch's name
-    """How the dimensions of images are ordered in memory."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-
-contiguous_format = memory_format("contiguous_format")
-preserve_format = memory_format("preserve_format")
-channels_last = memory_format("channels_last")
-
-
-def is_tensor(obj: Any) -> bool:
-    """Whether `obj` is a tensor.
-
-    >>> is_tensor(3)
-    False
-    """
-    return isinstance(obj, Tensor)
-
-
-def is_floating_point(input: Tensor) -> bool:
-    """Whether the type of `input` is a floating one."""
-    return input.is_floating_point()
-
-
-def is_complex(input: Tensor) -> bool:
-    """Whether the type of `input` is complex."""
-    return input.is_complex()
-
-
-def numel(input: Tensor) -> int:
-    """The number of elements of `input`."""
-    return input.numel()
-
-
-def result_type(a: Any, b: Any) -> dtype:
-    """The type that arithmetic on two operands gives.
-
-    >>> import argand
-    >>> result_type(argand.tensor([1]), 1.0)
-    torch.float32
-    """
-    return _promoted((a, b))
-
-
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
-    """Whether all elements are close: ``|a - b| <= atol + rtol |b|``.
-
-    >>> import argand
-    >>> allclose(argand.ones(1), argand.ones(1) + 1e-9)
-    True
-    """
-    return bool(isclose(input, other, rtol, atol, equal_nan).all().item())  # type: ignore[name-defined]
-
-
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and elements.
-
-    >>> import argand
-    >>> equal(argand.ones(1), argand.ones(1))
-    True
-    """
-    return input.shape == other.shape and bool((input == other).all().item())  # type: ignore[attr-defined]
-
-
+from argand import cuda as cuda  # noqa: E402
+from argand import linalg as linalg  # noqa: E402
 from argand import nn as nn  # noqa: E402 - these need the names above
 from argand import optim as optim  # noqa: E402
 from argand import utils as utils  # noqa: E402
+
+
+def __getattr__(name: str) -> object:
+    raise _missing(__name__, name)

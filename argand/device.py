@@ -1,9 +1,9 @@
-"""The device that tensors live on: always the CPU, under PyTorch's name."""
+"""Where and in which order memory lies: PyTorch's names for devices and memory formats."""
 
 from __future__ import annotations
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """Where a tensor lives.
 
     >>> device("cpu")
@@ -37,3 +37,24 @@ class device:  # noqa: N801 - PyTorch's name
     def __repr__(self) -> str:
         index = "" if self.index is None else f", index={self.index}"
         return f"device(type='{self.type}'{index})"
+
+
+class memory_format:
+    """How the dimensions of images are ordered in memory.
+
+    >>> contiguous_format
+    torch.contiguous_format
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")

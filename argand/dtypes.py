@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 
-class dtype:  # noqa: N801 - PyTorch's name
+class dtype:
     """The type of a tensor's elements, for example ``argand.float32``.
 
     >>> import argand
@@ -168,3 +168,49 @@ def result_of(
                 result = other
     assert result is not None
     return result
+
+
+class finfo:
+    """What a floating type can hold.
+
+    >>> finfo(float32).eps
+    1.1920928955078125e-07
+    """
+
+    def __init__(self, type: dtype = float32) -> None:
+        if type.kind not in "fc":
+            raise TypeError(f"torch.finfo() requires a floating point input type, got {type}")
+        self.dtype = type.to_real().name
+        self.bits = 8 * type.to_real().itemsize
+        if type is bfloat16:
+            self.eps, self.tiny, self.max = 2.0**-7, 2.0**-126, (2 - 2.0**-7) * 2.0**127
+            self.resolution = 0.01
+        else:
+            found = np.finfo(type.numpy)
+            self.eps, self.tiny = float(found.eps), float(found.tiny)
+            self.max, self.resolution = float(found.max), float(found.resolution)
+        self.min = -self.max
+        self.smallest_normal = self.tiny
+
+    def __repr__(self) -> str:
+        fields = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        values = ", ".join(f"{name}={getattr(self, name):g}" for name in fields)
+        return f"finfo({values}, dtype={self.dtype})"
+
+
+class iinfo:
+    """What an integer type can hold.
+
+    >>> iinfo(uint8).max
+    255
+    """
+
+    def __init__(self, type: dtype) -> None:
+        if type.kind not in "ui":
+            raise TypeError(f"torch.iinfo() requires an integer input type, got {type}")
+        found = np.iinfo(type.numpy)
+        self.dtype, self.bits = type.name, 8 * type.itemsize
+        self.min, self.max = int(found.min), int(found.max)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -13,3 +13,18 @@ def message(operation: str, rule: str, got: str = "", hint: str = "") -> str:
     if hint:
         text += f" ({hint})"
     return text
+
+
+class MissingError(NotImplementedError, AttributeError):
+    """A name of PyTorch that Argand does not have (yet); `hasattr` sees that it is not there."""
+
+
+def missing(module: str, name: str) -> AttributeError:
+    """The error for a name that a module does not have.
+
+    >>> missing("argand.nn.functional", "conv9d")
+    MissingError("argand.nn.functional does not have 'conv9d' (yet)")
+    """
+    if name.startswith("_"):
+        return AttributeError(f"module {module!r} has no attribute {name!r}")
+    return MissingError(f"{module} does not have {name!r} (yet)")

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import argand.ops as ops
 from argand import dtypes, printing
 from argand.autograd import api
-from argand.autograd.grad_mode import mode, no_grad
+from argand.autograd.grad_mode import no_grad
 from argand.autograd.node import AccumulateGrad, Port, RemovableHandle, output_hooks, retain
 from argand.device import device
 from argand.dtypes import dtype
 from argand.ops import random
-from argand.ops.create import (
-    as_array,
-    check_device,
-    converted,
-    from_array,
-    require,
-)
+from argand.ops.arrays import as_array, from_array, require
+from argand.ops.copies import converted
+from argand.ops.create import check_device
+from argand.ops.dims import normalize_dim
+from argand.ops.history import adopt, base_of, check_written, is_recorded
 from argand.ops.index import get_item, set_item
-from argand.ops.map import check_in_place
 from argand.ops.record import RECORDS, get_default_dtype
 from argand.ops.shape import permuted
 from argand.runtime.layout import dense
-from argand.runtime.memory import allocate
+from argand.runtime.memory import allocate, wrap
 from argand.runtime.tensor_base import TensorBase, alias, bind, make
 
+if TYPE_CHECKING:
+    from argand._methods import Methods  # what `_attach_records` and `_conversions` add
+else:
+    Methods = TensorBase
 
-class Tensor(TensorBase):
+
+class Tensor(Methods):
     """A multi-dimensional array of numbers of one type.
 
     Make tensors with `argand.tensor`, `argand.zeros` and the like. Arithmetic, reductions and so
@@ -61,7 +64,7 @@ class Tensor(TensorBase):
     @staticmethod
     def _make_subclass(cls: type, data: Any, require_grad: bool = False) -> Any:
         """A tensor of class `cls` over the memory of `data`, as a leaf."""
-        out = object.__new__(cls)
+        out: Any = object.__new__(cls)
         out.storage, out.ptr, out.layout = data.storage, data.ptr, data.layout
         out.node = out.grad = out.base = None
         return require(out) if require_grad else out
@@ -115,7 +118,8 @@ class Tensor(TensorBase):
     @property
     def data(self) -> Tensor:
         """The same memory outside of the graph; changes to it are not noticed by backward."""
-        return alias(self)  # type: ignore[no-any-return]
+        memory = wrap(self.storage.ptr, self.storage.nbytes, self.storage)  # has its own version
+        return make(memory, self.layout, self.ptr)
 
     @data.setter
     def data(self, other: Tensor) -> None:
@@ -127,24 +131,29 @@ class Tensor(TensorBase):
 
     @property
     def _base(self) -> Any:
-        return self.base
+        return base_of(self)
+
+    def _is_view(self) -> bool:
+        return base_of(self) is not None
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The dimensions in reverse order."""
-        return permuted(self, tuple(range(self.ndim))[::-1])  # type: ignore[no-any-return]
+        return permuted(self, tuple(range(self.ndim))[::-1])
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802
+    def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
-        return self.transpose(-2, -1)  # type: ignore[attr-defined,no-any-return]
+        return self.transpose(-2, -1)
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
         return self.layout.dtype.itemsize
 
-    element_size = lambda self: self.layout.dtype.itemsize  # noqa: E731
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.layout.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -155,13 +164,13 @@ class Tensor(TensorBase):
         """The shape, or the size of one dimension."""
         if dim is None:
             return self.layout.shape
-        return self.layout.shape[ops.fold.normalize_dim(dim, self.ndim)]
+        return self.layout.shape[normalize_dim(dim, self.ndim)]
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps in elements from one index to the next, in every dimension or in one."""
         if dim is None:
             return self.layout.strides
-        return self.layout.strides[ops.fold.normalize_dim(dim, self.ndim)]
+        return self.layout.strides[normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -207,6 +216,9 @@ class Tensor(TensorBase):
             raise RuntimeError(
                 f"a Tensor with {self.layout.numel} elements cannot be converted to Scalar"
             )
+        kind = _CTYPES.get(self.layout.dtype)
+        if kind is not None:
+            return kind.from_address(self.ptr).value
         if self.layout.dtype is dtypes.bfloat16:
             return float(as_array(converted.body(self, dtypes.float32)).item())
         return as_array(self).item()
@@ -258,15 +270,15 @@ class Tensor(TensorBase):
     def __len__(self) -> int:
         if not self.layout.ndim:
             raise TypeError("len() of a 0-d tensor")
-        return self.layout.shape[0]  # type: ignore[no-any-return]
+        return self.layout.shape[0]
 
     def __iter__(self) -> Any:
         if not self.layout.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))  # type: ignore[attr-defined]
+        return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())  # type: ignore[attr-defined]
+        return bool((self == element).any())
 
     def __getitem__(self, index: Any) -> Any:
         return get_item(self, index)
@@ -305,7 +317,7 @@ class Tensor(TensorBase):
         if id(self) in memory:
             return memory[id(self)]
         with no_grad():
-            out = self._make_subclass(type(self), self.clone(), self.requires_grad)  # type: ignore[attr-defined]
+            out = self._make_subclass(type(self), self.clone(), self.requires_grad)
             if self.grad is not None:
                 out.grad = self.grad.clone()
             out.__dict__.update(self.__dict__)
@@ -347,7 +359,8 @@ class Tensor(TensorBase):
     def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(leaf)`` after a gradient was added to this leaf."""
         if not isinstance(self.node, AccumulateGrad):
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            rule = "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            raise RuntimeError(rule)
         return RemovableHandle(self.node.after_accumulation, hook)
 
     def retain_grad(self) -> None:
@@ -359,12 +372,12 @@ class Tensor(TensorBase):
 
     def detach(self) -> Any:
         """The same memory outside of the graph."""
-        out = make(self.storage, self.layout, self.ptr)
-        out.base = self if self.base is None else self.base
-        return out
+        return alias(self)
 
     def detach_(self) -> Tensor:
-        """Take this tensor out of the graph."""
+        """Take this tensor out of the graph; views cannot leave alone."""
+        if self._is_view():
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self.node = None
         return self
 
@@ -374,7 +387,7 @@ class Tensor(TensorBase):
         """Convert to a type, or to the type of another tensor; the device is always the CPU."""
         kind, copy = _target(args, kwargs)
         if kind is None or kind is self.layout.dtype:
-            return self.clone() if copy else self  # type: ignore[attr-defined]
+            return self.clone() if copy else self
         return converted(self, kind)
 
     def type(self, dtype: Any = None) -> Any:
@@ -393,6 +406,10 @@ class Tensor(TensorBase):
         """The tensor itself: everything lives on the CPU."""
         return self
 
+    def cuda(self, device: Any = None) -> Tensor:
+        """There is no GPU: raises RuntimeError."""
+        return self.to("cuda")
+
     def pin_memory(self, device: Any = None) -> Tensor:
         """The tensor itself."""
         return self
@@ -403,21 +420,27 @@ class Tensor(TensorBase):
         """Write the values of another tensor into this one, converted and broadcast."""
         if not isinstance(src, TensorBase):
             src = ops.create.tensor(src)
-        return ops.inplace.copy_into(self, src)  # type: ignore[no-any-return]
+        return ops.inplace.copy_into(self, src)
 
     def fill_(self, value: Any) -> Tensor:
         """Set every element."""
         if isinstance(value, TensorBase):
             return self.copy_(value)
-        return ops.inplace.fill_into(self, value)  # type: ignore[no-any-return]
+        return ops.inplace.fill_into(self, value)
 
     def zero_(self) -> Tensor:
         """Set every element to 0."""
         return self.fill_(0)
 
+    def adopt_(self, name: str, node: Any) -> Tensor:
+        """Become the result of an operation that changed this tensor in place, and is `node`."""
+        is_recorded(name, self, (self,))
+        adopt(self, node)
+        return self
+
     def place_values_(self, value: Any, index: Any, accumulate: bool) -> Tensor:
         """Write values at the places of a NumPy index."""
-        return ops.inplace.place_into(self, value, index, accumulate)  # type: ignore[no-any-return]
+        return ops.inplace.place_into(self, value, index, accumulate)
 
     def resize_(self, *sizes: Any) -> Tensor:
         """Change the shape; new elements are uninitialized."""
@@ -430,11 +453,9 @@ class Tensor(TensorBase):
         return self
 
     def _random(self, filler: Callable[..., Any], *args: Any) -> Tensor:
-        if self.node is not None and mode.enabled:
-            check_in_place(filler.__name__.removesuffix("_into"), self)
-        filler(self, *args)
-        self.storage.version += 1
-        return self
+        name = filler.__name__.removesuffix("_into")
+        check_written(name, self.layout)
+        return ops.inplace.overwrite(name, self, lambda x: filler(x, *args))
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
         """Fill with uniform numbers between `a` and `b`."""
@@ -443,6 +464,10 @@ class Tensor(TensorBase):
     def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
         """Fill with normal numbers."""
         return self._random(random.normal_into, float(mean), float(std), generator)
+
+    def exponential_(self, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with exponential numbers of rate `lambd`."""
+        return self._random(random.exponential_into, float(lambd), generator)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Fill with ones with probability `p`, zeros otherwise."""
@@ -454,13 +479,15 @@ class Tensor(TensorBase):
         if high is None:
             low, high = 0, low
         if high is None:
-            bits = {"float32": 24, "float64": 53, "float16": 11, "bfloat16": 8, "bool": 1}
-            kind = self.layout.dtype
-            width = bits.get(kind.name, 8 * kind.itemsize - (kind.kind == "i"))
-            high = (1 << width) + (kind.kind == "f")
+            return self._random(random.anything_into, generator)
         return self._random(random.integers_into, int(low or 0), int(high), generator)
 
 
+_CTYPES: dict[dtype, Any] = {
+    dtypes.float32: ctypes.c_float, dtypes.float64: ctypes.c_double, dtypes.bool_: ctypes.c_bool,
+    dtypes.int64: ctypes.c_int64, dtypes.int32: ctypes.c_int32, dtypes.int16: ctypes.c_int16,
+    dtypes.int8: ctypes.c_int8, dtypes.uint8: ctypes.c_uint8,
+}  # fmt: skip
 _TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
     "bfloat16": "BFloat16Tensor", "uint8": "ByteTensor", "int8": "CharTensor",

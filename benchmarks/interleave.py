@@ -27,7 +27,9 @@ class BenchmarkError(Exception):
 def environment(framework: str, **more: str) -> dict[str, str]:
     """The environment for a process that uses `framework`."""
     settings = {"OMP_PROC_BIND": "true"} if framework == "torch" else {}
-    return {**os.environ, **settings, **more}
+    # both start from bytecode, as an installed package does
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **settings, **more}
 
 
 class Worker:

@@ -24,15 +24,15 @@ FLOORS = (
     ("config", "errors", "dtypes", "device", "version", "printing"),
     ("kernels",),
     ("runtime",),
-    ("ops",),
     ("autograd",),
+    ("ops",),
     ("tensor",),
     ("graph",),
     (ARGAND, OTHERS),
     ("vision",),
     ("distributed",),
     ("compat",),
-    ("cli", "demo", "doctor", "__main__"),
+    ("cli", "demo", "doctor", "stubs", "__main__"),
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 TOP = len(FLOORS) - 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
 from argand.autograd import engine
-from argand.runtime.tensor_base import TensorBase
+from argand.runtime.layout import dense
+from argand.runtime.memory import allocate
+from argand.runtime.tensor_base import TensorBase, make
 
 Tensors = Any  # a tensor or a sequence of tensors
 
@@ -24,13 +27,30 @@ def seed_gradient(output: Any, gradient: Any) -> Any:
     if gradient is None:
         if output.layout.numel != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        return output.detach().new_ones(output.shape)
+        return _one(output)
+    if not isinstance(gradient, TensorBase):
+        kind = type(gradient).__name__
+        raise TypeError(f"gradients can be either Tensors or Nones, but got {kind}")
     if gradient.shape != output.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] "
             f"has a shape of {output.shape}."
         )
     return gradient
+
+
+_CTYPES: dict[str, Any] = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+
+
+def _one(output: Any) -> Any:
+    """The gradient of a single element with respect to itself."""
+    layout = output.layout
+    kind = _CTYPES.get(layout.dtype.name)
+    if kind is None:
+        return output.detach().new_ones(output.shape)
+    seed = make(allocate(layout.nbytes), dense(layout.dtype, layout.shape))
+    kind.from_address(seed.ptr).value = 1.0
+    return seed
 
 
 def _seeds(outputs: Sequence[Any], gradients: Any) -> list[Any]:

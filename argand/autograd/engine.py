@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from argand.autograd.grad_mode import mode
-from argand.autograd.node import AccumulateGrad, Node, Port
+from argand.autograd.node import AccumulateGrad, Node, Port, accumulate
 
 
 def run_backward(
@@ -100,25 +100,43 @@ class _Walk:
         slots[number] = gradient if known is None else known + gradient
 
     def _visit(self, node: Node) -> None:
+        """Run the backward of a node and hand its results to the nodes before it."""
         slots = self.arrived.pop(node, None)
-        if node.hooks is not None and slots is not None:
+        hooks = node.hooks
+        if hooks is not None and slots is not None:
             _run_output_hooks(node, slots)
-        if self.targets is not None and not self._wanted_here(node, slots):
+        if slots is None or (self.targets is not None and not self._wanted_here(node, slots)):
             results: Sequence[Any] = (None,) * len(node.edges)
-        elif slots is None:
-            results = (None,) * len(node.edges)
         else:
             results = node.function(node, *slots)
-            if node.hooks is not None and node.hooks.after:
+            if hooks is not None and hooks.after:
                 results = _run_after_hooks(node, results, slots)
             if not self.keep_graph:
                 node.release()
         del slots
-        self._deliver(node, results)
+        pending, arrived, all_leaves = self.pending, self.arrived, self.targets is None
+        for edge, gradient in zip(node.edges, results):
+            if edge is None:
+                continue
+            target, number = (edge.node, edge.number) if type(edge) is Port else (edge, 0)
+            left = pending[target] = pending[target] - 1
+            slots = arrived.get(target)
+            if gradient is not None:
+                if slots is None:
+                    leaf = type(target) is AccumulateGrad
+                    if leaf and left == 0 and all_leaves and target.hooks is None:
+                        accumulate(target, gradient)  # there is nothing else to do for it
+                        continue
+                    slots = arrived[target] = [None] * target.outputs
+                known = slots[number]
+                slots[number] = gradient if known is None else known + gradient
+            if left == 0:
+                self._make_ready(target)
 
     def _wanted_here(self, node: Node, slots: list[Any] | None) -> bool:
         """Keep what was asked for at `node`; whether its backward must run at all."""
-        assert self.targets is not None and self.needed is not None
+        assert self.targets is not None
+        assert self.needed is not None
         if slots is not None:
             for number, gradient in enumerate(slots):
                 if (node, number) in self.targets:
@@ -126,25 +144,6 @@ class _Walk:
         if isinstance(node, AccumulateGrad):
             return False
         return any(e is not None and _resolve(e)[0] in self.needed for e in node.edges)
-
-    def _deliver(self, node: Node, results: Sequence[Any]) -> None:
-        pending, arrived = self.pending, self.arrived
-        for edge, gradient in zip(node.edges, results):
-            if edge is None:
-                continue
-            if type(edge) is Port:
-                target, number = edge.node, edge.number
-            else:
-                target, number = edge, 0
-            if gradient is not None:
-                slots = arrived.get(target)
-                if slots is None:
-                    slots = arrived[target] = [None] * target.outputs
-                known = slots[number]
-                slots[number] = gradient if known is None else known + gradient
-            pending[target] -= 1
-            if not pending[target]:
-                self._make_ready(target)
 
     def _make_ready(self, node: Node) -> None:
         if type(node) is AccumulateGrad:

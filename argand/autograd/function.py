@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 from argand.autograd.grad_mode import mode, no_grad
 from argand.autograd.node import Node, Port
+from argand.runtime.layout import Layout
 from argand.runtime.tensor_base import TensorBase, alias
 
 
@@ -18,7 +20,8 @@ class FunctionCtx:
         self._dirty: tuple[Any, ...] = ()
         self._without_gradient: tuple[Any, ...] = ()
         self._materialize = True
-        self._node: Node | None = None
+        self._node: weakref.ref[Node] | None = None  # the node keeps this object alive
+        self._returned: dict[int, int] = {}  # place among the saved -> number of the output
         self.needs_input_grad: tuple[bool, ...] = ()
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -30,9 +33,14 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` kept, after checking that nobody changed it."""
-        if self._node is None:
+        node = None if self._node is None else self._node()
+        if node is None:
             return self._saved
-        return tuple(self._node.unpack())
+        values = node.unpack()
+        for place, number in self._returned.items():
+            values[place] = alias(values[place])
+            values[place].node = _port(node, number)
+        return tuple(values)
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Say that ``forward`` changed these inputs in place."""
@@ -116,12 +124,12 @@ def _record(
         alias(o) if _is_one_of(o, args) and not _is_one_of(o, ctx._dirty) else o for o in outputs
     )
     count = len(args)
+    inputs = [x.layout if isinstance(x, TensorBase) else None for x in args]
     like = [(o.shape, o.dtype) if isinstance(o, TensorBase) else None for o in outputs]
-    example = next((o for o in outputs if isinstance(o, TensorBase)), None)
 
     def backward(node: Node, *gradients: Any) -> Sequence[Any]:
         given = list(gradients)
-        if ctx._materialize and example is not None:
+        if ctx._materialize:
             some = next(g for g in given if g is not None)
             for i, g in enumerate(given):
                 described = like[i]
@@ -129,31 +137,38 @@ def _record(
                     given[i] = some.new_zeros(described[0], dtype=described[1])
         found = cls.backward(ctx, *given)
         found = found if isinstance(found, tuple) else (found,)
-        if len(found) > count and any(g is not None for g in found[count:]):
+        if len(found) < count or any(g is not None for g in found[count:]):
             raise RuntimeError(
                 f"function {cls.__name__}Backward returned an incorrect number of gradients "
                 f"(expected {count}, got {len(found)})"
             )
-        if len(found) < count:
-            raise RuntimeError(
-                f"function {cls.__name__}Backward returned an incorrect number of gradients "
-                f"(expected {count}, got {len(found)})"
-            )
-        return found[:count]
+        return [g if g is None or wanted is None else _fitted(cls, i, g, wanted)
+                for i, (g, wanted) in enumerate(zip(found, inputs))]  # fmt: skip
 
     versions = tuple(
         x.storage.version if isinstance(x, TensorBase) else None for x in ctx._saved
     )
     node = Node(f"{cls.__name__}Backward", edges, backward, ctx._saved, versions,
                 outputs=len(outputs))  # fmt: skip
-    node.saved = tuple(_without_cycle(x, outputs, node) for x in ctx._saved)
+    ctx._returned = {
+        place: number
+        for place, x in enumerate(ctx._saved)
+        for number, o in enumerate(outputs)
+        if x is o and x is not None
+    }
+    # an output is saved as an alias: node and tensor must not keep each other alive
+    node.saved = tuple(alias(x) if i in ctx._returned else x for i, x in enumerate(ctx._saved))
     ctx._saved = ()
-    ctx._node = node
+    ctx._node = weakref.ref(node)
     for number, output in enumerate(outputs):
         if not isinstance(output, TensorBase) or output.layout.dtype.kind not in "fc":
             continue
-        if not _is_one_of(output, ctx._without_gradient):
-            output.node = node if len(outputs) == 1 else Port(node, number)
+        if _is_one_of(output, ctx._without_gradient):
+            continue
+        if _is_one_of(output, ctx._dirty):
+            output.adopt_(cls.__name__, _port(node, number))  # type: ignore[attr-defined]
+        else:
+            output.node = _port(node, number)
     return outputs if isinstance(result, tuple) else outputs[0]
 
 
@@ -161,6 +176,25 @@ def _is_one_of(x: Any, group: Sequence[Any]) -> bool:
     return any(x is y for y in group)
 
 
-def _without_cycle(x: Any, outputs: Sequence[Any], node: Node) -> Any:
-    """An output is saved as an alias: node and tensor must not keep each other alive."""
-    return alias(x) if isinstance(x, TensorBase) and _is_one_of(x, outputs) else x
+def _port(node: Node, number: int) -> Any:
+    return node if node.outputs == 1 else Port(node, number)
+
+
+def _fitted(cls: type[Function], number: int, gradient: Any, wanted: Layout) -> Any:
+    """The gradient of an input in its shape and type; raises RuntimeError if that cannot be."""
+    if not isinstance(gradient, TensorBase):
+        raise RuntimeError(
+            f"function {cls.__name__}Backward returned a {type(gradient).__name__} for argument "
+            f"{number}, but expected a Tensor or None"
+        )
+    if gradient.layout.shape != wanted.shape:
+        summed: Any = gradient
+        try:
+            gradient = summed.sum_to_size(wanted.shape)
+        except RuntimeError:
+            raise RuntimeError(
+                f"Function {cls.__name__}Backward returned an invalid gradient at index {number} - "
+                f"got {list(gradient.shape)} but expected shape compatible with "
+                f"{list(wanted.shape)}"
+            ) from None
+    return gradient if gradient.layout.dtype is wanted.dtype else gradient.to(wanted.dtype)

@@ -8,6 +8,8 @@ from functools import wraps
 from types import TracebackType
 from typing import Any
 
+_GENERATOR = 0x20  # CPython's flag of a generator function
+
 
 class _Mode(threading.local):
     enabled: bool = True
@@ -36,13 +38,16 @@ def is_inference_mode_enabled() -> bool:
 class _Switch:
     """A context manager that is also a decorator; it sets recording on or off."""
 
-    def __init__(self, enabled: bool) -> None:
+    def __init__(self, enabled: bool, inference: bool | None = None) -> None:
         self._wanted = enabled
-        self._before: list[bool] = []
+        self._inference = inference  # None: as it is
+        self._before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        self._before.append(mode.enabled)
+        self._before.append((mode.enabled, mode.inference))
         mode.enabled = self._wanted
+        if self._inference is not None:
+            mode.inference = self._inference
 
     def __exit__(
         self,
@@ -50,18 +55,53 @@ class _Switch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        mode.enabled = self._before.pop()
+        mode.enabled, mode.inference = self._before.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & _GENERATOR:
+            return self._stepwise(function)
+
         @wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with _Switch(self._wanted):
+            with self._fresh():
                 return function(*args, **kwargs)
 
         return wrapped
 
+    def _fresh(self) -> _Switch:
+        """A switch to the same, for one call."""
+        return _Switch(self._wanted, self._inference)
 
-class no_grad(_Switch):  # noqa: N801 - PyTorch's name
+    def _stepwise(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A generator that has the mode whenever it runs, and its caller's in between."""
+
+        @wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            running = function(*args, **kwargs)
+            try:
+                with self._fresh():
+                    item = next(running)
+                while True:
+                    try:
+                        received = yield item
+                    except GeneratorExit:
+                        with self._fresh():
+                            running.close()
+                        raise
+                    except BaseException as error:  # noqa: BLE001  (the generator's to handle)
+                        with self._fresh():
+                            item = running.throw(error)
+                    else:
+                        with self._fresh():
+                            item = running.send(received)
+            except StopIteration as stop:
+                return stop.value
+
+        return wrapped
+
+
+class no_grad(_Switch):
     """Operations inside are not recorded; also a decorator, with or without parentheses.
 
     >>> import argand
@@ -82,7 +122,7 @@ class no_grad(_Switch):  # noqa: N801 - PyTorch's name
         super().__init__(False)
 
 
-class enable_grad(_Switch):  # noqa: N801
+class enable_grad(_Switch):
     """Operations inside are recorded, even within `no_grad`."""
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
@@ -96,24 +136,23 @@ class enable_grad(_Switch):  # noqa: N801
         super().__init__(True)
 
 
-class set_grad_enabled(_Switch):  # noqa: N801
+class set_grad_enabled(_Switch):
     """Switch recording on or off, at once; as a context manager it is restored at the end."""
 
     def __init__(self, mode_: bool) -> None:
         super().__init__(bool(mode_))
-        self._before.append(mode.enabled)
-        mode.enabled = self._wanted
+        super().__enter__()
 
     def __enter__(self) -> None:
         mode.enabled = self._wanted
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        mode.enabled = self._before.pop()
+        mode.enabled, mode.inference = self._before.pop()
         return super().__call__(function)
 
 
-class inference_mode(_Switch):  # noqa: N801
-    """Like `no_grad`; its tensors are ordinary ones here."""
+class inference_mode(_Switch):
+    """Like `no_grad`; tensors made inside are ordinary ones here. False switches recording on."""
 
     def __new__(cls, mode: Any = True) -> Any:
         made = object.__new__(cls)
@@ -123,4 +162,4 @@ class inference_mode(_Switch):  # noqa: N801
         return made(mode)
 
     def __init__(self, mode: Any = True) -> None:
-        super().__init__(not mode)
+        super().__init__(not mode, bool(mode))

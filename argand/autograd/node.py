@@ -18,6 +18,9 @@ from argand.runtime.tensor_base import TensorBase, alias
 _sequence = itertools.count().__next__
 
 
+NO_OUTPUTS = 1_000_000  # for `Node.outputs_from`: no saved value is an output
+
+
 class Node:
     """A recorded operation.
 
@@ -45,7 +48,7 @@ class Node:
         function: Callable[..., Sequence[Any]],
         saved: tuple[Any, ...] = (),
         versions: tuple[int | None, ...] = (),
-        outputs_from: int = 1_000_000,
+        outputs_from: int = NO_OUTPUTS,
         outputs: int = 1,
     ) -> None:
         self.name = name
@@ -184,13 +187,25 @@ def retain(edge: Any, tensor: TensorBase) -> None:
     _hooks_of(node).retained[number] = weakref.ref(tensor)
 
 
+def move_retained(tensor: TensorBase, before: Any) -> None:
+    """An in-place change gave `tensor` a new node: its gradient is kept there from now on."""
+    if before is None:
+        return
+    node, number = _target(before)
+    if node.hooks is not None:
+        reference = node.hooks.retained.get(number)
+        if reference is not None and reference() is tensor:
+            del node.hooks.retained[number]
+            retain(tensor.node, tensor)
+
+
 class AccumulateGrad(Node):
     """The end of the graph at a leaf: adds what arrives to ``leaf.grad``."""
 
     __slots__ = ("leaf", "after_accumulation")
 
     def __init__(self, leaf: TensorBase) -> None:
-        super().__init__("AccumulateGrad", (), _accumulate)
+        super().__init__("AccumulateGrad", (), _accumulate_shared)
         self.leaf = weakref.ref(leaf)
         self.sequence = sys.maxsize
         self.after_accumulation: dict[int, Callable[..., Any]] = {}
@@ -201,30 +216,56 @@ class AccumulateGrad(Node):
         return self.leaf()
 
 
-def _accumulate(node: Any, gradient: Any) -> tuple[()]:
-    leaf = node.leaf()
-    if leaf is None:
-        return ()
-    if leaf.grad is None:
-        # the gradient becomes the leaf's own when nobody else can see its memory: references
-        # are held by this frame's argument, the engine's list and local, and getrefcount itself
-        owned = sys.getrefcount(gradient) <= OWNED and sys.getrefcount(gradient.storage) == 2
-        fits = gradient.layout is leaf.layout or (
-            gradient.layout.dense and gradient.layout.strides == leaf.layout.strides
-        )
-        if gradient.node is None and owned and fits:
-            leaf.grad = gradient
-        elif gradient.node is None:
-            leaf.grad = gradient.detach().clone()
-        else:
-            leaf.grad = gradient.clone() if not owned else gradient
-    elif gradient.node is None and leaf.grad.node is None:
-        leaf.grad.add_(gradient)
-    else:
-        leaf.grad = leaf.grad + gradient
-    for hook in list(node.after_accumulation.values()):
-        hook(leaf)
+def _accumulate_shared(node: Any, gradient: Any) -> tuple[()]:
+    """Add a gradient that hooks may have seen."""
+    accumulate(node, gradient, shared=True)
     return ()
 
 
-OWNED = 4
+def accumulate(node: Any, gradient: Any, shared: bool = False) -> None:
+    """Add a gradient to the leaf of `node`; one that is not `shared` may become the leaf's own."""
+    leaf = node.leaf()
+    if leaf is None:
+        return
+    if leaf.grad is not None:
+        if gradient.node is None and leaf.grad.node is None and not mode.enabled:
+            leaf.grad.add_(gradient)
+        else:
+            leaf.grad = leaf.grad + gradient
+    elif gradient.node is not None:
+        leaf.grad = gradient.clone()
+    elif not shared and _is_free(gradient) and _fits(gradient.layout, leaf.layout):
+        leaf.grad = gradient
+    else:
+        leaf.grad = _copied(gradient, leaf.layout)
+    for hook in list(node.after_accumulation.values()):
+        hook(leaf)
+
+
+def _fits(layout: Any, wanted: Any) -> bool:
+    return layout is wanted or (layout.dense and layout.strides == wanted.strides)
+
+
+def _copied(gradient: Any, wanted: Any) -> Any:
+    """A copy with memory in the order of the leaf's, where that has no holes."""
+    if not wanted.dense:
+        return gradient.clone()
+    strides = wanted.strides
+    order = sorted(range(len(strides)), key=lambda d: -strides[d])
+    back = sorted(range(len(strides)), key=lambda d: order[d])
+    ordered = gradient.permute(order)
+    copy = ordered.clone() if ordered.layout.contiguous else ordered.contiguous()
+    return copy.permute(back)
+
+
+def _is_free(gradient: Any) -> bool:
+    """Whether only the engine can see this gradient, so that a leaf may have it without a copy.
+
+    A delivery holds a gradient by the results of its node, the loop over them, and the arguments of
+    the functions down to here; one more reference means that somebody else could change it.
+    """
+    return sys.getrefcount(gradient) <= DELIVERED and sys.getrefcount(gradient.storage) == 2
+
+
+# Python 3.10 keeps the arguments of a call on the caller's stack as well
+DELIVERED = 6 if sys.version_info >= (3, 11) else 8

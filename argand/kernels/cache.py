@@ -40,8 +40,8 @@ class DiskCache:
             return None
         except OSError as error:
             self.misses += 1
-            self._report(f"cannot read {path}: {error}")
-            return None
+            self._report(f"cannot use {path}: {error.strerror or error}", lasting=False)
+            return None  # the entry will be replaced
         code = _unpack(content)
         if code is None:
             self.misses += 1

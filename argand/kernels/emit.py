@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from argand import dtypes
 from argand.dtypes import dtype
-from argand.kernels import vecmath
+from argand.kernels import half, target, vecmath
 from argand.kernels.expr import BITCAST, CAST, CONST, LEAVES, ROW_REDUCTIONS, Expr, topological
 from argand.kernels.scalar import TABLE
+
 
 def compute_dtype(kind: dtype) -> dtype:
     """The type in which values of `kind` are computed: half types widen to float32."""
@@ -150,7 +151,7 @@ class Lowering:
     def _one(self, node: Expr, names: dict[int, str]) -> str:
         if node.op == CONST:
             return f"splat ({element(node.dtype)} {literal(node.value, node.dtype)})"
-        assert node.op not in LEAVES and node.op not in ROW_REDUCTIONS, f"{node} has no value here"
+        assert node.op not in (*LEAVES, *ROW_REDUCTIONS), f"{node} has no value here"
         arguments = [names[id(a)] for a in node.args]
         if node.op == CAST:
             return self.cast(arguments[0], node.args[0].dtype, node.dtype)
@@ -163,6 +164,8 @@ class Lowering:
         kind = node.args[-1].dtype
         template = row.templates.get(kind.kind)
         if template is not None:
+            if node.op in ("div", "rem") and kind.kind in "ui":
+                arguments[1] = self._divisor(kind, *arguments)
             return self.instruction(template, kind, arguments)
         if kind is dtypes.float32 and node.op in vecmath.EXPANSIONS:
             return self._expand(node, arguments)
@@ -184,6 +187,22 @@ class Lowering:
             signature = template.format(*("" for _ in arguments), **types)
             self.w.declare(signature.removeprefix("call ").replace("i1 false", "i1"))
         return self.w.let(template.format(*arguments, **types))
+
+    def _divisor(self, kind: dtype, a: str, b: str) -> str:
+        """`b`, but 1 where the machine traps: at 0 (also beyond a mask), and for smallest / -1.
+
+        A quotient by 0 is the dividend then, and smallest / -1 wraps around to the smallest.
+        """
+        w, t, one = self.w, self.vector(kind), f"splat ({element(kind)} 1)"
+        traps = w.let(f"icmp eq {t} {b}, zeroinitializer")
+        if kind.kind == "i":
+            smallest = f"splat ({element(kind)} {-(1 << (8 * kind.itemsize - 1))})"
+            lowest = w.let(f"icmp eq {t} {a}, {smallest}")
+            minus = w.let(f"icmp eq {t} {b}, splat ({element(kind)} -1)")
+            lanes = f"<{self.width} x i1>"
+            overflows = w.let(f"and {lanes} {lowest}, {minus}")
+            traps = w.let(f"or {lanes} {traps}, {overflows}")
+        return w.let(f"select <{self.width} x i1> {traps}, {t} {one}, {t} {b}")
 
     def cast(self, name: str, source: dtype, target: dtype) -> str:
         """Convert a vector between computed types; to bool is `Expr.to`'s comparison."""
@@ -319,6 +338,10 @@ class Lowering:
         w, n = self.w, self.width
         if kind.kind == "b":
             return w.let(f"icmp ne <{n} x i8> {raw}, zeroinitializer")
+        if kind.name == "float16" and not target.host().converts_half:
+            short = w.let(f"bitcast <{n} x half> {raw} to <{n} x i16>")
+            bits = w.let(f"zext <{n} x i16> {short} to <{n} x i32>")
+            return self.values([half.FROM_HALF], {half.BITS: bits})[0]
         if kind.name == "float16":
             return w.let(f"fpext <{n} x half> {raw} to <{n} x float>")
         if kind.name == "bfloat16":
@@ -332,6 +355,10 @@ class Lowering:
         w, n = self.w, self.width
         if kind.kind == "b":
             return w.let(f"zext <{n} x i1> {value} to <{n} x i8>")
+        if kind.name == "float16" and not target.host().converts_half:
+            (bits,) = self.values([half.TO_HALF], {half.VALUE: value})
+            short = w.let(f"trunc <{n} x i32> {bits} to <{n} x i16>")
+            return w.let(f"bitcast <{n} x i16> {short} to <{n} x half>")
         if kind.name == "float16":
             return w.let(f"fptrunc <{n} x float> {value} to <{n} x half>")
         if kind.name != "bfloat16":

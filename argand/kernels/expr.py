@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from argand import dtypes
 from argand.dtypes import dtype
 from argand.kernels.scalar import TABLE
 
-Number = Union[int, float, bool]
+Number = int | float | bool
 
 # leaves: what a kernel reads rather than computes
 INPUT = "input"  # an operand, by its number
@@ -45,10 +45,10 @@ class Expr:
 
     op: str
     args: tuple[Expr, ...]
-    dtype: dtype
+    dtype: dtypes.dtype
     value: Any  # the number of a leaf, or of a constant
 
-    def __init__(self, op: str, args: tuple[Expr, ...], kind: dtype, value: Any) -> None:
+    def __init__(self, op: str, args: tuple[Expr, ...], kind: dtypes.dtype, value: Any) -> None:
         self.op = op
         self.args = args
         self.dtype = kind
@@ -145,27 +145,27 @@ class Expr:
         return apply("where", self.to(dtypes.bool_), a, b)
 
     def sign(self) -> Expr:
-        """-1, 0 or 1; NaN for NaN."""
+        """-1, 0 or 1; 0 for NaN."""
         zero = self.constant(0)
         if self.dtype.kind == "b":
             return self
         ones = (self > 0).where(self.constant(1), zero)
         if self.dtype.kind == "u":
             return ones
-        signs = (self < 0).where(self.constant(-1), ones)
-        return self.ne(self).where(self, signs) if self.dtype.kind == "f" else signs
+        return (self < 0).where(self.constant(-1), ones)
 
-    def to(self, kind: dtype) -> Expr:
+    def to(self, kind: dtypes.dtype) -> Expr:
         """Convert to another type, as C does; to bool by comparing with zero."""
         if kind is self.dtype:
             return self
-        if self.op == CONST:
+        # what no integer holds, infinity and NaN among it, is left to the kernel
+        if self.op == CONST and (kind.kind == "f" or abs(self.value) < 2.0**63):
             return const(self.value, kind)
         if kind.kind == "b":
             return apply("ne", self, self.constant(0))
         return make(CAST, (self,), kind)
 
-    def bitcast(self, kind: dtype) -> Expr:
+    def bitcast(self, kind: dtypes.dtype) -> Expr:
         """The same bits as another type of the same size."""
         return make(BITCAST, (self,), kind)
 
@@ -181,9 +181,15 @@ class Expr:
         return method
 
     def __repr__(self) -> str:
-        if self.op in LEAVES:
-            return f"{self.op}{'' if self.value is None else f' {self.value}'}"
-        return f"{self.op}({', '.join(map(repr, self.args))})"
+        return _show(self, 4)
+
+
+def _show(node: Expr, depth: int) -> str:
+    """`node` in words; parts that lie deeper are left out."""
+    if node.op in LEAVES:
+        return f"{node.op}{'' if node.value is None else f' {node.value}'}"
+    inside = ", ".join(_show(a, depth - 1) for a in node.args) if depth else "..."
+    return f"{node.op}({inside})"
 
 
 def make(op: str, args: tuple[Expr, ...], kind: dtype, value: Any = None) -> Expr:
@@ -206,7 +212,8 @@ def const(value: Number, kind: dtype) -> Expr:
         if kind.kind == "i" and value >> (bits - 1):
             value -= 1 << bits
     else:
-        value = float(kind.numpy.type(value)) if kind.name != "bfloat16" else float(value)
+        with np.errstate(over="ignore"):
+            value = float(kind.numpy.type(value)) if kind.name != "bfloat16" else float(value)
     return make(CONST, (), kind, value)
 
 
@@ -249,6 +256,10 @@ def _fold(op: str, args: tuple[Expr, ...]) -> Expr | None:
     kind = dtypes.bool_ if row.result == "bool" else args[-1].dtype
     if kind.name == "bfloat16" or (op in ("div", "rem") and kind.kind != "f"):
         return None
+    if op == "fma":  # rounds once, NumPy twice
+        return None
+    if op in ("minimum", "maximum") and args[0].value == args[1].value:
+        return None  # NumPy may choose either zero
     with np.errstate(all="ignore"):
         value = row.numpy(*(a.dtype.numpy.type(a.value) for a in args))
     if kind.kind == "f" and not math.isfinite(float(value)):
@@ -265,26 +276,16 @@ def _simplify(op: str, args: tuple[Expr, ...]) -> Expr | None:
     a = args[0]
     b = args[1] if len(args) > 1 else a
     if op == "mul":
-        if _is(b, 1):
-            return a
-        if _is(a, 1):
-            return b
-        if _is(b, -1):
-            return -a
-        if _is(a, -1):
-            return -b
-    elif op == "div" and _is(b, 1):
+        return _product(a, b)
+    if op == "add" and a.dtype.kind != "f":
+        return a if _is(b, 0) else b if _is(a, 0) else None
+    if op == "div" and _is(b, 1):
         return a
-    elif op == "neg" and a.op == "neg":
+    if op == "neg" and a.op == "neg":
         return a.args[0]
-    elif op == "sub" and _is(b, 0) and math.copysign(1, b.value) > 0:
+    if op == "sub" and _is(b, 0) and math.copysign(1, b.value) > 0:
         return a
-    elif op == "add" and a.dtype.kind != "f":
-        if _is(b, 0):
-            return a
-        if _is(a, 0):
-            return b
-    elif op == "where":
+    if op == "where":
         if args[1] is args[2]:
             return args[1]
         if a.op == CONST:
@@ -293,6 +294,15 @@ def _simplify(op: str, args: tuple[Expr, ...]) -> Expr | None:
         return a
     elif op == "pow" and b.op == CONST:
         return _power(a, b.value)
+    return None
+
+
+def _product(a: Expr, b: Expr) -> Expr | None:
+    for factor, other in ((b, a), (a, b)):
+        if _is(factor, 1):
+            return other
+        if _is(factor, -1):
+            return -other
     return None
 
 
@@ -420,6 +430,20 @@ def differentiate(
 
 
 def _cotangents(node: Expr, g: Expr, shown: Expr) -> tuple[Expr | None, ...]:
+    """The cotangents of the arguments of `node`.
+
+    What a branch of ``where`` that was not taken contributes is 0, whatever its derivative is
+    there: the condition is drawn out of the product, so that no 0 meets an infinity.
+    """
+    if g.op == "where" and node.op not in ROW_REDUCTIONS:
+        condition, taken, other = g.args
+        for part, place in ((taken, 1), (other, 2)):
+            if _is(g.args[3 - place], 0):
+                found = _cotangents(node, part, shown)
+                zeros = [None if x is None else x.constant(0) for x in found]
+                pairs = zip(found, zeros) if place == 1 else zip(zeros, found)
+                return tuple(None if a is None or b is None else condition.where(a, b)
+                             for a, b in pairs)  # fmt: skip
     if node.op == CAST:
         source = node.args[0].dtype
         return (g.to(source) if source.kind == "f" else None,)

@@ -20,8 +20,11 @@ Activation = Callable[[Lowering, str], str]
 
 
 @cache
-def deliver(micro: Micro, kind: dtype, activation: Activation | None) -> int:
-    """The address of ``deliver`` for tiles of this structure and a C of type `kind`."""
+def deliver(
+    wide: dtype, lanes: int, vectors: int, kind: dtype, activation: Activation | None
+) -> int:
+    """The address of ``deliver`` for tiles of `vectors` vectors of `wide`, and a C of `kind`."""
+    micro = Micro(wide, lanes, vectors, adjacent=False)
     return jit.address(deliver_text(micro, kind, activation), "deliver")
 
 
@@ -33,16 +36,17 @@ def deliver_text(micro: Micro, kind: dtype, activation: Activation | None) -> st
     c_row, c_column, copy_row, columns = (
         field(w, name) for name in ("c_row", "c_column", "copy_row", "columns")
     )
-    bias, bias_row, bias_column = (
-        field(w, name) for name in ("bias", "bias_row", "bias_column")
-    )
+    bias, bias_row, bias_column = (field(w, name) for name in ("bias", "bias_row", "bias_column"))
     alpha = _alpha(w, micro)
     load, finish = (w.let(f"trunc i64 {field(w, name)} to i1") for name in ("load", "finish"))
-    biased = w.let(f"icmp ne i64 {bias}, 0")
+    biased = w.let(f"trunc i64 {field(w, 'biased')} to i1")
     biased = w.let(f"and i1 {biased}, {finish}")
     along_row = w.let(f"icmp ne i64 {bias_column}, 0")
     strided = w.let(f"icmp ne i64 {c_column}, {size}")
     buffer = w.let(f"alloca [{micro.width} x {kind.llvm}], align 64")
+    spread = w.let(f"icmp ne i64 {bias_column}, {size}")
+    spread = w.let(f"and i1 {spread}, {w.let(f'and i1 {biased}, {along_row}')}")
+    terms = w.let(f"alloca [{micro.width} x {kind.llvm}], align 64")
     loop = w.begin_loop("0", "%rows", "1")
     c = w.address("%c", w.let(f"mul i64 {loop.index}, {c_row}"), "i8")
     place = w.let(f"select i1 {strided}, ptr {buffer}, ptr {c}")
@@ -52,6 +56,8 @@ def deliver_text(micro: Micro, kind: dtype, activation: Activation | None) -> st
     number = w.let(f"add i64 %row, {loop.index}")
     bias_start = w.let(f"add i64 {bias}, {w.let(f'mul i64 {number}, {bias_row}')}")
     bias_at = w.let(f"inttoptr i64 {bias_start} to ptr")
+    _when(w, spread, lambda: _move(w, kind, (terms, str(size)), (bias_at, bias_column), columns))
+    bias_at = w.let(f"select i1 {spread}, ptr {terms}, ptr {bias_at}")
     values = []
     for v in range(micro.vectors):
         at = w.address(tile, v * micro.lanes, micro.kind.llvm)
@@ -106,9 +112,7 @@ def _choose(
     ]
 
 
-def _move(
-    w: Writer, kind: dtype, to: tuple[str, str], source: tuple[str, str], count: str
-) -> None:
+def _move(w: Writer, kind: dtype, to: tuple[str, str], source: tuple[str, str], count: str) -> None:
     """Copy `count` elements between two rows given by address and stride."""
     loop = w.begin_loop("0", count, "1")
     from_at = w.address(source[0], w.let(f"mul i64 {loop.index}, {source[1]}"), "i8")

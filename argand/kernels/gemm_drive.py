@@ -2,9 +2,10 @@
 
 ``compute`` is a kernel whose units are blocks of C. For each block of k it packs the parts of A and
 B that cannot be read well in place, and then goes through the panels of B and, in a panel, through
-the tiles: a panel of B stays in a near cache while A passes by. Packed panels are private to the
-thread, in a slot of scratch memory that it claims for the length of a call: what another core has
-just written would be slow to read, and nobody has to wait for anybody.
+the tiles: a panel of B stays in a near cache while A passes by. These packed panels are private to
+the thread, in a slot of scratch memory that it claims for the length of a call: what another core
+has just written would be slow to read, and nobody has to wait for anybody. (In a *shared* product
+all panels were packed before: see gemm_share.)
 
 This module knows neither types nor tile sizes, for these come with the parameters as sizes in bytes
 and addresses of functions. So it is generated once.
@@ -12,66 +13,11 @@ and addresses of functions. So it is generated once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 from argand.kernels import jit
-from argand.kernels.emit import Writer
+from argand.kernels.gemm_code import Body, define, for_tiles, pack
 from argand.kernels.gemm_micro import TASK
-
-_OPERAND = (
-    "{}_word",  # which argument is the operand
-    "{}_row",  # strides: from a row of A, or a column of B, to the next
-    "{}_depth",  # and along k
-    "{}_packer",  # address of a packer; 0: the operand is read in place
-    "{}_line",  # bytes of one k in a packed panel
-    "{}_panel",  # bytes of a packed panel
-)
-
-# The parameters: words with these names, then the tables whose places they tell.
-PARAMETERS = (
-    *(name.format("a") for name in _OPERAND),
-    *(name.format("b") for name in _OPERAND),
-    "slots",  # address of scratch memory: a flag for each slot
-    "slot_count",
-    "slot_first",  # bytes from there to the first slot
-    "slot_bytes",
-    "slot_b",  # bytes from a slot to the panels of B
-    "b_panel_bytes",  # from a panel of B to the next, where it is read in place
-    "c_word",
-    "c_row",
-    "c_column",
-    "panel_bytes",  # from a panel of C to the next
-    "bias_word",  # -1: no bias
-    "bias_row",
-    "bias_column",
-    "bias_panel_bytes",
-    "columns",
-    "depth",
-    "panel_columns",
-    "last_panel_columns",  # columns of the tile used for the last panel
-    "copy_row",  # bytes of a row of a tile that `deliver` is given
-    "alpha",
-    "accumulate",
-    "in_place",  # 1: the microkernel may store to C
-    "finishing",  # 1: there is a bias or an activation
-    "deliver",
-    "last_deliver",
-    "block_depth",  # k of a block
-    "tiles",
-    "panels",
-    "block_tiles",  # tiles of a unit
-    "block_panels",  # panels of a unit
-    "row_blocks",  # units of a matrix: so many high
-    "column_blocks",  # and so many wide
-    "heights",  # rows of a table of tiles: end, base, rows of a tile, microkernel
-    "tiles_at",  # place of the table of tiles, for whole panels
-    "last_tiles_at",  # and for the last panel
-    "batch_dims",
-    "batch_at",  # place of the table of the batch: size, strides of A, B, C, bias
-)
-NUMBER = {name: number for number, name in enumerate(PARAMETERS)}
-TILES_WORDS = 4
 
 
 @cache
@@ -83,72 +29,46 @@ def compute() -> int:
 @cache
 def text() -> str:
     """The module."""
+    place = "ptr %p, ptr %task, ptr %from, ptr %to"
     return "\n".join(
         (
+            "declare void @llvm.memcpy.inline.p0.p0.i64(ptr, ptr, i64, i1)",
             _OFFSETS,
             _SLOT,
-            _function("internal void @NAME.panel(ptr %task)", _panel),
-            _function("internal void @NAME.pack_a(ptr %p, ptr %task, ptr %from, ptr %to)", _pack_a),
-            _function(
-                "internal void @NAME.pack_b(ptr %p, ptr %task, ptr %from, ptr %to, "
-                "i64 %first, i64 %end)",
-                _pack_b,
-            ),
-            _function(
-                "void @NAME.compute(ptr %words, ptr %p, i64 %first, i64 %end)",
-                _compute,
-            ),
+            define("internal void @NAME.panel(ptr %task)", _panel),
+            define(f"internal void @NAME.pack_a({place})", _pack_a),
+            define(f"internal void @NAME.pack_b({place}, i64 %first, i64 %end)", _pack_b),
+            define("void @NAME.compute(ptr %words, ptr %p, i64 %first, i64 %end)", _compute),
         )
     )
 
 
 _OFFSETS = """
-; Where the matrices with number %index of the batch begin, in bytes: A, B, C, bias.
-define internal { i64, i64, i64, i64 } @NAME.offsets(ptr %table, i64 %dims, i64 %index) {
+; Where the operand of column %which begins, in bytes, for the matrix %index of the batch.
+define internal i64 @NAME.offset(ptr %table, i64 %dims, i64 %index, i64 %which) {
 entry:
   br label %head
 head:
   %dim = phi i64 [ %dims, %entry ], [ %inner, %body ]
   %left = phi i64 [ %index, %entry ], [ %quotient, %body ]
-  %a = phi i64 [ 0, %entry ], [ %a.sum, %body ]
-  %b = phi i64 [ 0, %entry ], [ %b.sum, %body ]
-  %c = phi i64 [ 0, %entry ], [ %c.sum, %body ]
-  %d = phi i64 [ 0, %entry ], [ %d.sum, %body ]
-  %more = icmp ne i64 %dim, 0
-  br i1 %more, label %body, label %end
+  %sum = phi i64 [ 0, %entry ], [ %more, %body ]
+  %done = icmp eq i64 %dim, 0
+  br i1 %done, label %end, label %body
 body:
   %inner = sub i64 %dim, 1
-  %row.at = getelementptr [5 x i64], ptr %table, i64 %inner
-  %size = load i64, ptr %row.at
+  %row = getelementptr [5 x i64], ptr %table, i64 %inner
+  %size = load i64, ptr %row
   %quotient = udiv i64 %left, %size
-  %whole = mul i64 %quotient, %size
-  %position = sub i64 %left, %whole
-  %a.at = getelementptr i64, ptr %row.at, i64 1
-  %a.stride = load i64, ptr %a.at
-  %a.step = mul i64 %position, %a.stride
-  %a.sum = add i64 %a, %a.step
-  %b.at = getelementptr i64, ptr %row.at, i64 2
-  %b.stride = load i64, ptr %b.at
-  %b.step = mul i64 %position, %b.stride
-  %b.sum = add i64 %b, %b.step
-  %c.at = getelementptr i64, ptr %row.at, i64 3
-  %c.stride = load i64, ptr %c.at
-  %c.step = mul i64 %position, %c.stride
-  %c.sum = add i64 %c, %c.step
-  %d.at = getelementptr i64, ptr %row.at, i64 4
-  %d.stride = load i64, ptr %d.at
-  %d.step = mul i64 %position, %d.stride
-  %d.sum = add i64 %d, %d.step
+  %position = urem i64 %left, %size
+  %stride.at = getelementptr i64, ptr %row, i64 %which
+  %stride = load i64, ptr %stride.at
+  %step = mul i64 %position, %stride
+  %more = add i64 %sum, %step
   br label %head
 end:
-  %r1 = insertvalue { i64, i64, i64, i64 } poison, i64 %a, 0
-  %r2 = insertvalue { i64, i64, i64, i64 } %r1, i64 %b, 1
-  %r3 = insertvalue { i64, i64, i64, i64 } %r2, i64 %c, 2
-  %r4 = insertvalue { i64, i64, i64, i64 } %r3, i64 %d, 3
-  ret { i64, i64, i64, i64 } %r4
+  ret i64 %sum
 }
 """
-_FOUR = "{ i64, i64, i64, i64 }"
 
 _SLOT = """
 ; Claim a slot: the number of the first whose flag could be raised. Flags are 64 bytes apart.
@@ -169,282 +89,190 @@ taken:
 end:
   ret i64 %i
 }
-
-define internal void @NAME.release(ptr %slots, i64 %i) {
-  %flag = getelementptr [8 x i64], ptr %slots, i64 %i
-  store atomic i64 0, ptr %flag release, align 8
-  ret void
-}
 """
 
 
-class _Body(Writer):
-    """A writer that knows the names of parameters and of the fields of a task."""
-
-    def parameter(self, name: str, kind: str = "i64") -> str:
-        return self.word("%p", NUMBER[name], kind)
-
-    def parameters(self, *names: str) -> list[str]:
-        return [self.parameter(name) for name in names]
-
-    def task(self, name: str, kind: str = "i64") -> str:
-        return self.word("%task", TASK.index(name), kind)
-
-    def set_task(self, name: str, value: str, kind: str = "i64") -> None:
-        self.line(f"store {kind} {value}, ptr {self.address('%task', TASK.index(name))}")
-
-    def add(self, a: str, b: str | int) -> str:
-        return self.let(f"add i64 {a}, {b}")
-
-    def sub(self, a: str, b: str | int) -> str:
-        return self.let(f"sub i64 {a}, {b}")
-
-    def mul(self, a: str, b: str | int) -> str:
-        return self.let(f"mul i64 {a}, {b}")
-
-    def divided(self, a: str, b: str) -> tuple[str, str]:
-        """Quotient and rest."""
-        quotient = self.let(f"udiv i64 {a}, {b}")
-        return quotient, self.sub(a, self.mul(quotient, b))
-
-    def select(self, condition: str, yes: str, no: str, kind: str = "i64") -> str:
-        """`yes` unless the word `condition` is 0."""
-        flag = self.let(f"icmp ne i64 {condition}, 0")
-        return self.let(f"select i1 {flag}, {kind} {yes}, {kind} {no}")
-
-    def pointer(self, base: str, offset: str) -> str:
-        return self.let(f"getelementptr i8, ptr {base}, i64 {offset}")
-
-    def argument(self, number: str) -> str:
-        """The address in this word of the call."""
-        return self.let(f"load ptr, ptr {self.address('%words', number)}")
-
-    def equals(self, a: str, b: str) -> str:
-        return self.let(f"zext i1 {self.let(f'icmp eq i64 {a}, {b}')} to i64")
-
-    def when(self, condition: str, body: Callable[[], None]) -> None:
-        """Write `body` so that it runs unless the word `condition` is 0."""
-        yes, after = self.fresh("yes"), self.fresh("after")
-        self.branch(self.let(f"icmp ne i64 {condition}, 0"), yes, after)
-        self.label(yes)
-        body()
-        self.jump(after)
-        self.label(after)
-
-
-def _function(signature: str, write: Callable[[_Body], None]) -> str:
-    w = _Body()
-    write(w)
-    w.line("ret void")
-    return "\n".join((f"define {signature} {{", "entry:", *w.lines, "}", ""))
-
-
-def _for_tiles(w: _Body, body: Callable[[str, str, str, str], None]) -> None:
-    """For each tile of the task ``body(tile, row, rows, microkernel)``: height by height."""
-    table, count, last = w.task("heights", "ptr"), w.task("height_count"), w.task("tile_end")
-    height = w.begin_loop("0", count, "1", [("i64", w.task("tile"))])
-    line = w.let(f"getelementptr [{TILES_WORDS} x i64], ptr {table}, i64 {height.index}")
-    end = w.smaller(w.word(line, 0), last)
-    base, rows, micro = w.word(line, 1), w.word(line, 2), w.word(line, 3, "ptr")
-    tile = w.begin_loop(height.values[0], end, "1")
-    body(tile.index, w.add(w.mul(tile.index, rows), base), rows, micro)
-    w.end_loop(tile)
-    w.end_loop(height, [tile.index])
-
-
-def _panel(w: _Body) -> None:
+def _panel(w: Body) -> None:
     """All tiles of a task."""
     copy = w.let("alloca [8192 x i8], align 64")
     a, b, c = (w.task(name, "ptr") for name in "abc")
     a_row, a_tile, c_row = (w.task(name) for name in ("a_tile_row", "a_tile", "c_row"))
     copy_row, plain = w.task("copy_row"), w.task("plain")
     deliver = w.task("deliver", "ptr")
-    ready = w.equals(plain, "0")
+    to_row = w.select(plain, c_row, copy_row)
+    indirect = w.holds("eq", plain, "0")
 
     def compute(tile: str, row: str, rows: str, micro: str) -> None:
         a_at = w.pointer(a, w.add(w.mul(row, a_row), w.mul(tile, a_tile)))
         c_at = w.pointer(c, w.mul(row, c_row))
         to = w.select(plain, c_at, copy, "ptr")
-        to_row = w.select(plain, c_row, copy_row)
-        w.line(f"call void {micro}(ptr {a_at}, ptr {b}, ptr {to}, i64 {to_row}, ptr %task)")
-        arguments = f"ptr %task, ptr {c_at}, ptr {copy}, i64 {row}, i64 {rows}"
-        w.when(ready, lambda: w.line(f"call void {deliver}({arguments})"))
+        w.call(micro, (f"ptr {a_at}", f"ptr {b}", f"ptr {to}", f"i64 {to_row}", "ptr %task"))
+        arguments = ("ptr %task", f"ptr {c_at}", f"ptr {copy}", f"i64 {row}", f"i64 {rows}")
+        w.when(indirect, lambda: w.call(deliver, arguments))
 
-    _for_tiles(w, compute)
+    for_tiles(w, compute)
 
 
 # ---- units ----------------------------------------------------------------------------------
 
 
-def _compute(w: _Body) -> None:
+def _compute(w: Body) -> None:
     w.line(f"%task = alloca [{len(TASK)} x i64], align 64")
-    _constant_fields(w)
-    packs = w.let(f"or i64 {w.parameter('a_packer')}, {w.parameter('b_packer')}")
-    slots, count = w.parameter("slots", "ptr"), w.parameter("slot_count")
+    w.line(
+        f"call void @llvm.memcpy.inline.p0.p0.i64(ptr %task, ptr %p, i64 {8 * len(TASK)}, i1 false)"
+    )
     number = w.let("alloca i64")
     w.line(f"store i64 0, ptr {number}")
+    packs = w.let(f"or i64 {w.parameter('a_packer')}, {w.parameter('b_packer')}")
+    slots, count = w.parameter("slots", "ptr"), w.parameter("slot_count")
 
     def claim() -> None:
         won = w.let(f"call i64 @NAME.claim(ptr {slots}, i64 {count})")
         w.line(f"store i64 {won}, ptr {number}")
 
+    def release() -> None:
+        flag = w.let(f"getelementptr [8 x i64], ptr {slots}, i64 {mine}")
+        w.line(f"store atomic i64 0, ptr {flag} release, align 8")
+
     w.when(packs, claim)
     mine = w.let(f"load i64, ptr {number}")
     place = w.add(w.mul(mine, w.parameter("slot_bytes")), w.parameter("slot_first"))
     _units(w, w.pointer(slots, place))
-    w.when(packs, lambda: w.line(f"call void @NAME.release(ptr {slots}, i64 {mine})"))
+    w.when(packs, release)
 
 
-def _constant_fields(w: _Body) -> None:
-    """Fields of the task that are the same for all units."""
-    for name in ("c_row", "c_column", "bias_row", "bias_column", "alpha", "copy_row"):
-        w.set_task(name, w.parameter(name))
-    w.set_task("height_count", w.parameter("heights"))
-    packed = w.parameter("a_packer")
-    row, depth, line, panel = w.parameters("a_row", "a_depth", "a_line", "a_panel")
-    w.set_task("a_row", row)
-    w.set_task("a_depth", w.select(packed, line, depth))
-    w.set_task("a_tile_row", w.select(packed, "0", row))
-    w.set_task("a_tile", w.select(packed, panel, "0"))
-    b_line = w.select(w.parameter("b_packer"), w.parameter("b_line"), w.parameter("b_depth"))
-    w.set_task("b_depth", b_line)
-
-
-def _units(w: _Body, slot: str) -> None:
-    row_blocks, tiles, block = w.parameters("row_blocks", "tiles", "block_tiles")
-    blocks = w.mul(row_blocks, w.parameter("column_blocks"))
-    depth, step = w.parameters("depth", "block_depth")
-    nothing = w.equals(depth, "0")
-    whole_depth = w.select(nothing, "1", depth)  # C is written even where there is no k
+def _units(w: Body, slot: str) -> None:
+    row_blocks, column_blocks = w.parameters("row_blocks", "column_blocks")
+    tiles, panels = w.parameters("tiles", "panels")
+    block_tiles, block_panels = w.parameters("block_tiles", "block_panels")
     unit = w.begin_loop("%first", "%end", "1", [("i64", "-1")])
-    matrix, within = w.divided(unit.index, blocks)
-    across, down = w.divided(within, row_blocks)
-    first_tile = w.mul(down, block)
+    matrix, within = w.divided(unit.index, w.mul(row_blocks, column_blocks))
+    down = _digit(w, within, w.parameter("row_step"), row_blocks)
+    across = _digit(w, within, w.parameter("column_step"), column_blocks)
+    columns = w.add(w.mul(matrix, column_blocks), across)
+    first_tile = w.mul(down, block_tiles)
     w.set_task("tile", first_tile)
-    w.set_task("tile_end", w.smaller(w.add(first_tile, block), tiles))
-    first_panel = w.mul(across, w.parameter("block_panels"))
-    end_panel = w.smaller(w.add(first_panel, w.parameter("block_panels")), w.parameter("panels"))
-    a, b, c, bias = _starts(w, matrix)
-    block_of_k = w.begin_loop("0", whole_depth, step, [("i64", unit.values[0])])
-    k = block_of_k.index
-    count = w.smaller(step, w.sub(depth, k))
-    _fields_of_block(w, k, count)
-    _place_a(w, w.pointer(a, w.mul(k, w.parameter("a_depth"))), slot)
-    b_here = w.pointer(b, w.mul(k, w.parameter("b_depth")))
-    columns = w.add(w.mul(matrix, w.parameter("column_blocks")), across)
-    content = w.add(w.mul(columns, whole_depth), k)
-    b_base = _place_b(w, b_here, slot, (first_panel, end_panel), content, block_of_k.values[0])
-    panel = w.begin_loop(first_panel, end_panel, "1")
-    _fields_of_panel(w, panel.index, b_base, c, bias)
+    w.set_task("tile_end", w.smaller(w.add(first_tile, block_tiles), tiles))
+    first_panel = w.mul(across, block_panels)
+    end_panel = w.smaller(w.add(first_panel, block_panels), panels)
+    a, b, c = (_start(w, matrix, name, number) for number, name in enumerate("abc"))
+    bias = _start(w, matrix, "bias", 3)
+    content = _blocks_of_k(
+        w, (a, b, c, bias), slot, (first_panel, end_panel), (matrix, columns), unit.values[0]
+    )
+    w.end_loop(unit, [content])
+
+
+def _digit(w: Body, number: str, step: str, count: str) -> str:
+    """``number // step % count``."""
+    return w.divided(w.divided(number, step)[0], count)[1]
+
+
+def _start(w: Body, matrix: str, name: str, number: int) -> str:
+    """The address of an operand for one matrix of the batch."""
+    table, dims = w.table("batch_at"), w.parameter("batch_dims")
+    arguments = f"ptr {table}, i64 {dims}, i64 {matrix}, i64 {number + 1}"
+    offset = w.let(f"call i64 @NAME.offset({arguments})")
+    return w.pointer(w.argument(f"{name}_word"), offset)
+
+
+def _blocks_of_k(
+    w: Body,
+    operands: tuple[str, str, str, str],
+    slot: str,
+    panels: tuple[str, str],
+    numbers: tuple[str, str],
+    present: str,
+) -> str:
+    """Compute a unit; `present` and the result tell which panels of B the slot holds."""
+    a, b, c, bias = operands
+    matrix, columns = numbers
+    whole, first, step = w.parameters("whole_depth", "depth_first", "block_depth")
+    left = w.sub(whole, w.mul(matrix, w.parameter("slice_depth")))
+    depth = w.smaller(w.parameter("depth_count"), left)
+    at_least_one = w.add(depth, w.holds("eq", depth, "0"))  # C is written even without any k
+    block = w.begin_loop("0", at_least_one, step, [("i64", present)])
+    k = w.add(first, block.index)
+    count = w.smaller(step, w.sub(depth, block.index))
+    w.set_task("depth", count)
+    later = w.holds("ne", k, "0")
+    w.set_task("load", w.let(f"or i64 {later}, {w.parameter('accumulate')}"))
+    finish = w.holds("eq", w.add(k, count), whole)
+    w.set_task("finish", finish)
+    w.line(f"store ptr {w.table('tiles_at')}, ptr {w.address('%task', TASK.index('heights'))}")
+    _place_a(w, w.pointer(a, w.mul(block.index, w.parameter("a_along"))), slot)
+    b_here = w.pointer(b, w.mul(block.index, w.parameter("b_along")))
+    content = w.add(w.mul(columns, at_least_one), block.index)
+    stale = w.holds("ne", content, block.values[0])
+    b_here = _place_b(w, b_here, slot, panels, stale)
+    panel = w.begin_loop(panels[0], panels[1], "1")
+    _fields_of_panel(w, panel.index, b_here, c, bias)
     w.line("call void @NAME.panel(ptr %task)")
     w.end_loop(panel)
-    w.end_loop(block_of_k, [content])
-    w.end_loop(unit, [block_of_k.values[0]])
+    w.end_loop(block, [content])
+    return block.values[0]
 
 
-def _starts(w: _Body, matrix: str) -> tuple[str, str, str, str]:
-    """Addresses of A, B, C and the bias for one matrix of the batch."""
-    table = w.let(f"getelementptr i64, ptr %p, i64 {w.parameter('batch_at')}")
-    dims = w.parameter("batch_dims")
-    found = w.let(f"call {_FOUR} @NAME.offsets(ptr {table}, i64 {dims}, i64 {matrix})")
-    offsets = [w.let(f"extractvalue {_FOUR} {found}, {i}") for i in range(4)]
-    a, b, c = (
-        w.pointer(w.argument(w.parameter(f"{name}_word")), offset)
-        for name, offset in zip("abc", offsets)
-    )
-    word = w.parameter("bias_word")
-    absent = w.let(f"icmp slt i64 {word}, 0")
-    bias = w.argument(w.let(f"select i1 {absent}, i64 0, i64 {word}"))
-    bias = w.let(f"select i1 {absent}, ptr null, ptr {w.pointer(bias, offsets[3])}")
-    return a, b, c, bias
-
-
-def _fields_of_block(w: _Body, k: str, count: str) -> None:
-    w.set_task("depth", count)
-    later = w.let(f"zext i1 {w.let(f'icmp ne i64 {k}, 0')} to i64")
-    w.set_task("load", w.let(f"or i64 {later}, {w.parameter('accumulate')}"))
-    w.set_task("finish", w.equals(w.add(k, count), w.parameter("depth")))
-
-
-def _place_a(w: _Body, a: str, slot: str) -> None:
+def _place_a(w: Body, a: str, slot: str) -> None:
     """Let the task read A in place, or pack the tiles of the unit."""
     packer = w.parameter("a_packer")
-    w.set_task("heights", w.let(f"getelementptr i64, ptr %p, i64 {w.parameter('tiles_at')}"), "ptr")
-    before = w.mul(w.task("tile"), w.parameter("a_panel"))
-    packed = w.pointer(slot, w.sub("0", before))
-    w.set_task("a", w.select(packer, packed, a, "ptr"), "ptr")
-    call = f"call void @NAME.pack_a(ptr %p, ptr %task, ptr {a}, ptr {packed})"
-    w.when(packer, lambda: w.line(call))
+    w.set_task("a", a, "ptr")
+
+    def packed() -> None:
+        first = w.pointer(slot, w.sub("0", w.mul(w.task("tile"), w.parameter("a_panel"))))
+        w.set_task("a", first, "ptr")
+        w.call("@NAME.pack_a", ("ptr %p", "ptr %task", f"ptr {a}", f"ptr {first}"))
+
+    w.when(packer, packed)
 
 
-def _place_b(
-    w: _Body, b: str, slot: str, panels: tuple[str, str], content: str, present: str
-) -> str:
+def _place_b(w: Body, b: str, slot: str, panels: tuple[str, str], stale: str) -> str:
     """Where panel 0 of B is or would be; packs the panels of the unit if they are not there."""
     packer = w.parameter("b_packer")
-    before = w.mul(panels[0], w.parameter("b_panel"))
-    packed = w.pointer(slot, w.sub(w.parameter("slot_b"), before))
-    stale = w.let(f"zext i1 {w.let(f'icmp ne i64 {content}, {present}')} to i64")
-    call = (
-        f"call void @NAME.pack_b(ptr %p, ptr %task, ptr {b}, ptr {packed}, i64 {panels[0]}, "
-        f"i64 {panels[1]})"
+    skipped = w.sub(w.parameter("slot_b"), w.mul(panels[0], w.parameter("b_panel")))
+    packed = w.pointer(slot, skipped)
+    ends = (f"ptr {b}", f"ptr {packed}", *(f"i64 {panel}" for panel in panels))
+    w.when(
+        w.select(packer, stale, "0"),
+        lambda: w.call("@NAME.pack_b", ("ptr %p", "ptr %task", *ends)),
     )
-    w.when(w.select(packer, stale, "0"), lambda: w.line(call))
     return w.select(packer, packed, b, "ptr")
 
 
-def _fields_of_panel(w: _Body, panel: str, b: str, c: str, bias: str) -> None:
-    stride = w.select(w.parameter("b_packer"), *w.parameters("b_panel", "b_panel_bytes"))
-    w.set_task("b", w.pointer(b, w.mul(panel, stride)), "ptr")
-    w.set_task("c", w.pointer(c, w.mul(panel, w.parameter("panel_bytes"))), "ptr")
-    moved = w.pointer(bias, w.mul(panel, w.parameter("bias_panel_bytes")))
-    none = w.let(f"icmp eq ptr {bias}, null")
-    w.set_task("bias", w.let(f"select i1 {none}, ptr null, ptr {moved}"), "ptr")
-    width = w.parameter("panel_columns")
-    columns = w.smaller(w.sub(w.parameter("columns"), w.mul(panel, width)), width)
+def _fields_of_panel(w: Body, panel: str, b: str, c: str, bias: str) -> None:
+    for name, base in (("b", b), ("c", c), ("bias", bias)):
+        w.set_task(name, w.pointer(base, w.mul(panel, w.parameter(f"{name}_panel"))), "ptr")
+    width = w.parameter("width")
+    columns = w.smaller(w.sub(w.parameter("column_count"), w.mul(panel, width)), width)
     w.set_task("columns", columns)
-    last = w.equals(w.add(panel, 1), w.parameter("panels"))
-    table = w.select(last, *w.parameters("last_tiles_at", "tiles_at"))
-    w.set_task("heights", w.let(f"getelementptr i64, ptr %p, i64 {table}"), "ptr")
+    last = w.holds("eq", w.add(panel, 1), w.parameter("panels"))
+    w.set_task(
+        "heights", w.select(last, w.table("last_tiles_at"), w.table("tiles_at"), "ptr"), "ptr"
+    )
     w.set_task("deliver", w.select(last, *w.parameters("last_deliver", "deliver")))
     finishing = w.let(f"and i64 {w.task('finish')}, {w.parameter('finishing')}")
     extra = w.let(f"or i64 {finishing}, {w.task('load')}")
-    tile_columns = w.select(last, w.parameter("last_panel_columns"), width)
-    whole = w.let(f"and i64 {w.equals(columns, tile_columns)}, {w.parameter('in_place')}")
-    w.set_task("plain", w.select(extra, "0", whole))
+    full = w.holds("eq", columns, w.select(last, w.parameter("last_width"), width))
+    w.set_task("plain", w.select(extra, "0", w.let(f"and i64 {full}, {w.parameter('in_place')}")))
 
 
-# ---- packing --------------------------------------------------------------------------------
-
-
-def _pack_a(w: _Body) -> None:
+def _pack_a(w: Body) -> None:
     """Pack the tiles of the task; `to` is where tile 0 would be."""
-    depth, packer = w.task("depth"), w.parameter("a_packer", "ptr")
-    row_step, along, line, size = w.parameters("a_row", "a_depth", "a_line", "a_panel")
+    packer, size = w.parameter("a_packer", "ptr"), w.parameter("a_panel")
 
-    def pack(tile: str, row: str, rows: str, micro: str) -> None:
-        source = w.pointer("%from", w.mul(row, row_step))
-        target = w.pointer("%to", w.mul(tile, size))
-        w.line(
-            f"call void {packer}(ptr {source}, i64 {row_step}, i64 {along}, ptr {target}, "
-            f"i64 {line}, i64 {rows}, i64 {depth})"
-        )
+    def one(tile: str, row: str, rows: str, micro: str) -> None:
+        pack(w, "a", packer, (row, rows), ("%from", w.pointer("%to", w.mul(tile, size))))
 
-    _for_tiles(w, pack)
+    for_tiles(w, one)
 
 
-def _pack_b(w: _Body) -> None:
+def _pack_b(w: Body) -> None:
     """Pack panels `first` to `end`; `to` is where panel 0 would be."""
-    depth, packer = w.task("depth"), w.parameter("b_packer", "ptr")
-    across, along, line, size = w.parameters("b_row", "b_depth", "b_line", "b_panel")
-    width, columns = w.parameters("panel_columns", "columns")
+    packer, size = w.parameter("b_packer", "ptr"), w.parameter("b_panel")
+    width, columns = w.parameters("width", "column_count")
     panel = w.begin_loop("%first", "%end", "1")
     first = w.mul(panel.index, width)
-    source = w.pointer("%from", w.mul(first, across))
-    target = w.pointer("%to", w.mul(panel.index, size))
     existing = w.smaller(w.sub(columns, first), width)
-    w.line(
-        f"call void {packer}(ptr {source}, i64 {across}, i64 {along}, ptr {target}, i64 {line}, "
-        f"i64 {existing}, i64 {depth})"
-    )
+    target = w.pointer("%to", w.mul(panel.index, size))
+    pack(w, "b", packer, (first, existing), ("%from", target))
     w.end_loop(panel)

@@ -11,13 +11,13 @@ covered exactly by tiles of these heights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 from argand.dtypes import dtype
 from argand.kernels import jit
 from argand.kernels.emit import Lowering, Writer
-from argand.kernels.target import Target
 
 # A task describes the work on one panel (a block of columns as wide as the tile) of C to the
 # functions that do it: 8-byte words with these names. Addresses are those of the first k, of row 0
@@ -28,6 +28,7 @@ TASK = (
     "a_row",  # A from a row to the next
     "a_depth",  # A from k to the next
     "b_depth",  # B from k to the next; a row of B is contiguous
+    "b_column",  # B from a column to the next, for dot products
     "columns",  # how many columns of the panel exist
     # read by the loop over the tiles (gemm_drive)
     "a",
@@ -45,7 +46,8 @@ TASK = (
     # read by `deliver` (gemm_deliver)
     "c_row",
     "c_column",
-    "bias",  # address or 0
+    "biased",  # 1: there is a bias
+    "bias",
     "bias_row",
     "bias_column",
     "load",  # 1: add to what C holds
@@ -56,6 +58,7 @@ TASK = (
 # How many k ahead of their use the lines of panels are fetched into the first cache.
 PREFETCH_A = 16
 PREFETCH_B = 8
+LINE = 64  # bytes of a cache line
 
 
 class Micro(NamedTuple):
@@ -65,7 +68,8 @@ class Micro(NamedTuple):
     lanes: int
     vectors: int
     adjacent: bool  # the rows of a column of A are adjacent: packed, or A is transposed
-    masked: bool  # fewer columns of B may exist than the tile has
+    masked: bool = False  # fewer columns of B may exist than the tile has
+    clipped: bool = False  # only as many are stored, which makes reading them back at once slow
 
     @property
     def vector(self) -> str:
@@ -73,21 +77,26 @@ class Micro(NamedTuple):
 
     @property
     def width(self) -> int:
+        """How many columns a tile has."""
         return self.lanes * self.vectors
 
+    def kernel(self, rows: int, sizes: tuple[int, ...]) -> int:
+        """The address of the kernel of one height among `sizes`; the two largest go together."""
+        return microkernel(self, rows, sizes[:2] if rows in sizes[:2] else sizes[2:])
 
-def heights(here: Target) -> tuple[int, ...]:
+
+def heights(rows: int) -> tuple[int, ...]:
     """The heights of register tiles, falling: the full one, and powers of two below it."""
-    powers = (1 << i for i in reversed(range(here.tile_rows.bit_length())))
-    return (here.tile_rows, *(p for p in powers if p < here.tile_rows))
+    powers = (1 << i for i in reversed(range(rows.bit_length())))
+    return (rows, *(p for p in powers if p < rows))
 
 
 @cache
 def microkernel(micro: Micro, rows: int, together: tuple[int, ...]) -> int:
     """The address of the microkernel with tiles of `rows` rows.
 
-    It is ``void (ptr a, ptr b, ptr to, i64 to_row, ptr task)`` and writes the whole tile of A B to
-    `to`. One module holds the kernels of the heights `together`.
+    It is ``void (ptr a, ptr b, ptr to, i64 to_row, ptr task)`` and writes the tile of A B to `to`.
+    One module holds the kernels of the heights `together`.
     """
     return jit.address(micro_text(micro, together), f"micro{rows}")
 
@@ -106,14 +115,16 @@ def micro_text(micro: Micro, together: tuple[int, ...]) -> str:
 
 
 def _write(w: Writer, micro: Micro, rows: int) -> None:
-    masks = column_masks(w, micro) if micro.masked else [None] * micro.vectors
-    sums = _k_loop(w, micro, rows, masks)
+    everything: list[str | None] = [None] * micro.vectors
+    masks = column_masks(w, micro) if micro.masked or micro.clipped else everything
+    sums = _k_loop(w, micro, rows, masks if micro.masked else everything)
+    lower = Lowering(w, micro.lanes)
     for row in range(rows):
         start = w.address("%to", w.let(f"mul i64 %to_row, {row}"), "i8") if row else "%to"
         for v in range(micro.vectors):
             place = w.address(start, v * micro.lanes, micro.kind.llvm)
-            value = sums[row * micro.vectors + v]
-            w.line(f"store {micro.vector} {value}, ptr {place}, align {micro.kind.itemsize}")
+            mask = masks[v] if micro.clipped else None
+            lower.store(micro.kind, sums[row * micro.vectors + v], place, mask)
     w.line("ret void")
 
 
@@ -132,79 +143,85 @@ def column_masks(w: Writer, micro: Micro) -> list[str | None]:
     return masks
 
 
-def _k_loop(w: Writer, micro: Micro, rows: int, masks: list[str | None]) -> list[str]:
+def _k_loop(w: Writer, micro: Micro, rows: int, masks: Sequence[str | None]) -> list[str]:
     """Write the loop over k; returns the names of the sums, vectors fastest."""
     depth, a_step, b_step = (field(w, name) for name in ("depth", "a_depth", "b_depth"))
     lower = Lowering(w, micro.lanes)
-    reader = _Adjacent(micro) if micro.adjacent else _Strided(w, micro, rows)
-    sums = [(micro.vector, "zeroinitializer")] * (rows * micro.vectors)
-    loop = w.begin_loop("0", depth, "1", (*sums, ("ptr", "%b"), *reader.carried))
-    products, b, state = _split(loop.values, len(sums))
+    vector, count = micro.vector, rows * micro.vectors
+    function = f"llvm.fmuladd.v{micro.lanes}f{8 * micro.kind.itemsize}"
+    w.declare(f"{vector} @{function}({vector}, {vector}, {vector})")
+    column = _Adjacent(micro) if micro.adjacent else _Strided(w, rows)
+    sums = [(vector, "zeroinitializer")] * count
+    loop = w.begin_loop("0", depth, "1", (*sums, ("ptr", "%b"), *column.carried))
+    products, b = loop.values[:count], loop.values[count]
+    column.begin(w, loop.values[count + 1 :])
     row_of_b = [
         lower.load(micro.kind, w.address(b, v * micro.lanes, micro.kind.llvm), masks[v])
         for v in range(micro.vectors)
     ]
-    function = f"llvm.fmuladd.v{micro.lanes}f{8 * micro.kind.itemsize}"
-    vector = micro.vector
-    w.declare(f"{vector} @{function}({vector}, {vector}, {vector})")
-    following = []
-    _prefetch(w, b, b_step, PREFETCH_B, [64 * v for v in range(_lines(micro.width, micro))])
+    _fetch_ahead(w, b, b_step, PREFETCH_B, micro.width * micro.kind.itemsize)
     if micro.adjacent:
-        _prefetch(w, state[0], a_step, PREFETCH_A, [0])
-    elif rows > 4:
-        line = w.let(f"mul i64 {w.let(f'and i64 {loop.index}, 15')}, {reader.stride}")
-        block = w.let(f"add i64 {w.let(f'and i64 {loop.index}, -16')}, 32")
-        at = w.address("%a", w.let(f"add i64 {line}, {w.let(f'mul i64 {block}, {a_step}')}"), "i8")
-        w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
-    state = reader.begin(w, state)
+        _fetch_ahead(w, column.pointers[0], a_step, PREFETCH_A, 1)
+    following = []
     for row in range(rows):
-        address = reader.row(w, state, row)
+        address = column.address(w, row)
         one = w.let(f"load {micro.kind.llvm}, ptr {address}, align {micro.kind.itemsize}")
         many = w.splat(one, micro.kind.llvm, micro.lanes)
         for v in range(micro.vectors):
             operands = (many, row_of_b[v], products[row * micro.vectors + v])
             arguments = ", ".join(f"{vector} {x}" for x in operands)
             following.append(w.let(f"call {vector} @{function}({arguments})"))
-    w.end_loop(loop, (*following, w.address(b, b_step, "i8"), *reader.next(w, state, a_step)))
-    return loop.values[: len(sums)]
+    w.end_loop(loop, (*following, w.address(b, b_step, "i8"), *column.next(w, a_step)))
+    return loop.values[:count]
 
 
-def _lines(elements: int, micro: Micro) -> int:
-    return -(-elements * micro.kind.itemsize // 64)
-
-
-def _prefetch(w: Writer, base: str, step: str, steps: int, lines: list[int]) -> None:
-    """Fetch what will be read `steps` iterations from now."""
-    w.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+def _fetch_ahead(w: Writer, base: str, step: str, steps: int, size: int) -> None:
+    """Fetch the `size` bytes that will be read `steps` iterations from now."""
     ahead = w.address(base, w.let(f"mul i64 {step}, {steps}"), "i8")
-    for line in lines:
-        at = w.address(ahead, line, "i8")
-        w.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 0, i32 3, i32 1)")
+    for offset in range(0, size, LINE):
+        prefetch(w, w.address(ahead, offset, "i8"))
 
 
-def _split(values: list[str], sums: int) -> tuple[list[str], str, list[str]]:
-    return values[:sums], values[sums], values[sums + 1 :]
+def prefetch(w: Writer, address: str) -> None:
+    """Fetch a cache line that will soon be read; any address will do."""
+    w.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    w.line(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
 
 
-class _Adjacent:
-    """Reads a column of A whose rows are adjacent."""
+class _Column:
+    """Where the elements of a column of A are, in the loop over k."""
+
+    def __init__(self) -> None:
+        self.carried: list[tuple[str, str]] = [("ptr", "%a")]  # types and initial values
+        self.pointers: list[str] = []  # to some of the rows
+        self.strides: list[str] = []
+
+    def begin(self, w: Writer, values: list[str]) -> None:
+        """Begin an iteration; `values` are those that the loop carries."""
+        self.pointers = values
+
+    def address(self, w: Writer, row: int) -> str:
+        """The address of the element in a row."""
+        raise NotImplementedError
+
+    def next(self, w: Writer, step: str) -> list[str]:
+        """What the loop carries into the next iteration."""
+        return [*(w.address(pointer, step, "i8") for pointer in self.pointers), *self.strides]
+
+
+class _Adjacent(_Column):
+    """The rows of the column lie side by side."""
 
     def __init__(self, micro: Micro) -> None:
-        self.micro = micro
-        self.carried = [("ptr", "%a")]
+        super().__init__()
+        self.kind = micro.kind
 
-    def begin(self, w: Writer, state: list[str]) -> list[str]:
-        return state
-
-    def row(self, w: Writer, state: list[str], row: int) -> str:
-        return w.address(state[0], row, self.micro.kind.llvm)
-
-    def next(self, w: Writer, state: list[str], step: str) -> list[str]:
-        return [w.address(state[0], step, "i8")]
+    def address(self, w: Writer, row: int) -> str:
+        return w.address(self.pointers[0], row, self.kind.llvm)
 
 
-class _Strided:
-    """Reads a column of A through a stride that is known when it runs.
+class _Strided(_Column):
+    """The rows are as far apart as the task tells.
 
     x86 adds an index times 1, 2, 4 or 8 for free: rows are reached from pointers to row 0, 5 and 10
     with the stride and three times the stride as the only indices. These two pass through an empty
@@ -213,44 +230,33 @@ class _Strided:
     """
 
     BASES = (0, 5, 10)
-    ONE = (1, 2, 4, 8)
-    THREE = (3, 6, 12)
+    FACTORS = ((1, 2, 4, 8), (3, 6, 12))  # distances reached with one and with three strides
 
-    def __init__(self, w: Writer, micro: Micro, rows: int) -> None:
+    def __init__(self, w: Writer, rows: int) -> None:
+        super().__init__()
         self.bases = [base for base in self.BASES if base < rows]
-        self.carried = [("ptr", "%a")]
         if rows == 1:
             return
         one = field(w, "a_row")
-        self.stride = one
         for base in self.bases[1:]:
             offset = w.let(f"mul i64 {one}, {base}")
             self.carried.append(("ptr", w.address("%a", offset, "i8")))
-        self.carried.append(("i64", one))
-        self.carried.append(("i64", w.let(f"mul i64 {one}, 3")))
+        self.carried += [("i64", one), ("i64", w.let(f"mul i64 {one}, 3"))]
 
-    def begin(self, w: Writer, state: list[str]) -> list[str]:
+    def begin(self, w: Writer, values: list[str]) -> None:
         count = len(self.bases)
+        self.pointers = values[:count]
         hide = 'call i64 asm "", "=r,0"(i64 {})'
-        return [*state[:count], *(w.let(hide.format(index)) for index in state[count:])]
+        self.strides = [w.let(hide.format(stride)) for stride in values[count:]]
 
-    def row(self, w: Writer, state: list[str], row: int) -> str:
-        count = len(self.bases)
-        for base, pointer in zip(self.bases, state):
+    def address(self, w: Writer, row: int) -> str:
+        for base, pointer in zip(self.bases, self.pointers):
             distance = row - base
             if distance == 0:
                 return pointer
-            if distance in self.ONE:
-                return self._offset(w, pointer, state[count], distance)
-            if distance in self.THREE:
-                return self._offset(w, pointer, state[count + 1], distance // 3)
+            for stride, factors in zip(self.strides, self.FACTORS):
+                if distance in factors:
+                    shift = (distance // factors[0]).bit_length() - 1
+                    index = w.let(f"shl i64 {stride}, {shift}") if shift else stride
+                    return w.address(pointer, index, "i8")
         raise AssertionError(f"row {row} has no address")
-
-    def _offset(self, w: Writer, pointer: str, index: str, factor: int) -> str:
-        if factor > 1:
-            index = w.let(f"shl i64 {index}, {factor.bit_length() - 1}")
-        return w.address(pointer, index, "i8")
-
-    def next(self, w: Writer, state: list[str], step: str) -> list[str]:
-        count = len(self.bases)
-        return [*(w.address(pointer, step, "i8") for pointer in state[:count]), *state[count:]]

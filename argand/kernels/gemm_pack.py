@@ -14,6 +14,9 @@ from functools import cache
 from argand.dtypes import dtype
 from argand.kernels import jit
 from argand.kernels.emit import Lowering, Writer, compute_dtype
+from argand.kernels.gemm_micro import prefetch
+
+PREFETCH = 16  # steps ahead of its use that a step is fetched
 
 _SIGNATURE = (
     "void @NAME.pack(ptr %from, i64 %across, i64 %along, ptr %to, i64 %to_row, "
@@ -54,6 +57,8 @@ def _copy(w: Writer, kind: dtype, lanes: int) -> None:
     part = w.begin_loop("0", "%width", str(lanes))
     left = w.splat(w.let(f"sub i64 %width, {part.index}"), "i64", lanes)
     mask = w.let(f"icmp ugt <{lanes} x i64> {left}, <{numbers}>")
+    ahead = w.address(source, w.let(f"mul i64 %along, {PREFETCH}"), "i8")
+    prefetch(w, w.address(ahead, part.index, kind.llvm))
     value = lower.load(kind, w.address(source, part.index, kind.llvm), mask)
     lower.store(wide, value, w.address(target, part.index, wide.llvm), None)
     w.end_loop(part)
@@ -61,29 +66,29 @@ def _copy(w: Writer, kind: dtype, lanes: int) -> None:
 
 
 def _transpose(w: Writer, kind: dtype, lanes: int) -> None:
-    """Blocks of `lanes` x `lanes` through registers, what is left by single elements."""
+    """Squares in 128 bits, side by side, through registers; what is left by single elements."""
     wide = compute_dtype(kind)
     lower = Lowering(w, lanes)
     starts = w.let(f"alloca [{lanes} x ptr], align 64")
     dense = w.let(f"icmp eq i64 %along, {kind.itemsize}")
-    whole = w.let(f"and i64 %depth, {-lanes}")
+    short = max(1, min(lanes, 16 // wide.itemsize))  # elements in 128 bits
+    whole = w.let(f"and i64 %depth, {-short}")
     whole = w.let(f"select i1 {dense}, i64 {whole}, i64 0")
     last = w.let("sub i64 %width, 1")
     part = w.begin_loop("0", "%width", str(lanes))
-    for i in range(lanes):  # beyond the width the last line is read again
-        line = w.smaller(w.let(f"add i64 {part.index}, {i}"), last)
-        start = w.address("%from", w.let(f"mul i64 {line}, %across"), "i8")
-        w.line(f"store ptr {start}, ptr {w.address(starts, i, 'ptr')}")
+    each = w.begin_loop("0", str(lanes), "1")
+    line = w.smaller(w.let(f"add i64 {part.index}, {each.index}"), last)  # never beyond the last
+    start = w.address("%from", w.let(f"mul i64 {line}, %across"), "i8")
+    w.line(f"store ptr {start}, ptr {w.address(starts, each.index, 'ptr')}")
+    w.end_loop(each)
     target = w.address("%to", part.index, wide.llvm)
-    short = max(1, min(lanes, 16 // wide.itemsize))  # elements in 128 bits
-    block = w.begin_loop("0", whole, str(lanes))
-    for group in range(0, lanes, short):
-        index = w.let(f"add i64 {block.index}, {group}") if group else block.index
-        values = [_gathered(w, kind, starts, index, i, lanes, short) for i in range(short)]
-        for i, value in enumerate(transposed(w, values, lanes, short, wide)):
-            step = w.let(f"add i64 {block.index}, {group + i}")
-            place = w.address(target, w.let(f"mul i64 {step}, %to_row"), "i8")
-            lower.store(wide, value, place, None)
+    block = w.begin_loop("0", whole, str(short))
+    values = [_gathered(w, kind, starts, block.index, i, lanes, short) for i in range(short)]
+    row = w.address(target, w.let(f"mul i64 {block.index}, %to_row"), "i8")
+    for i, value in enumerate(transposed(w, values, lanes, short, wide)):
+        if i:
+            row = w.address(row, "%to_row", "i8")
+        lower.store(wide, value, row, None)
     w.end_loop(block)
     step_loop = w.begin_loop(whole, "%depth", "1")
     offset = w.let(f"mul i64 {step_loop.index}, %along")

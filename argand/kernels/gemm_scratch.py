@@ -19,7 +19,7 @@ class Slots(NamedTuple):
     """Where the slots are."""
 
     address: int  # of the flags
-    count: int
+    number: int
     first: int  # bytes from the flags to the first slot
 
 
@@ -55,7 +55,7 @@ def slots() -> Slots:
 def _after_fork() -> None:
     """In a forked child nobody computes: lower all flags."""
     if _slots is not None:
-        ctypes.memset(_slots.address, 0, _slots.count * _FLAG_BYTES)
+        ctypes.memset(_slots.address, 0, _slots.number * _FLAG_BYTES)
 
 
 if hasattr(os, "register_at_fork"):

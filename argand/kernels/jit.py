@@ -7,6 +7,7 @@ process, so an address never dangles.
 """
 
 import hashlib
+import os
 import sys
 import threading
 
@@ -18,8 +19,16 @@ from argand.kernels.cache import disk
 
 _lock = threading.RLock()
 _engine: llvm.ExecutionEngine | None = None
+_emitter: llvm.TargetMachine | None = None
 _loaded: dict[str, str] = {}
 compiled = 0  # modules generated, not found on disk, since the process began
+
+
+if hasattr(os, "register_at_fork"):
+    # no fork while another thread compiles: the child would wait for it forever
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def compile_module(text: str) -> str:
@@ -32,10 +41,17 @@ def compile_module(text: str) -> str:
 
 
 def address(text: str, part: str = "kernel") -> int:
-    """The address of the function written ``@NAME.part`` in the module `text`."""
+    """The address of the function written ``@NAME.part`` in the module `text`.
+
+    Raises:
+        LookupError: when the module has no such function.
+    """
     name = compile_module(text)
     with _lock:
-        return _get_engine().get_function_address(f"{name}.{part}")
+        found = _get_engine().get_function_address(f"{name}.{part}")
+    if not found:
+        raise LookupError(f"the module {name} has no function {part!r}")
+    return found
 
 
 def add_symbol(name: str, value: int) -> None:
@@ -65,15 +81,16 @@ def _load(text: str) -> str:
 
 
 def _generate(text: str) -> bytes:
-    global compiled
+    global compiled, _emitter
     if config.debug("ir"):
         print(text, file=sys.stderr)
     try:
         module = llvm.parse_assembly(text)
     except RuntimeError as error:
         raise AssertionError(f"generated code is not valid IR: {error}") from error
+    if _emitter is None:
+        _emitter = target.machine()
     module.triple = target.host().triple
-    machine = target.machine()
-    module.data_layout = str(machine.target_data)
+    module.data_layout = str(_emitter.target_data)
     compiled += 1
-    return machine.emit_object(module)
+    return _emitter.emit_object(module)

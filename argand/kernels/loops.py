@@ -11,14 +11,24 @@ Words of a call: addresses of the inputs, scalars, addresses of the outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from argand.dtypes import dtype
 from argand.kernels import target
 from argand.kernels.emit import KERNEL, Lowering, Writer, compute_dtype, element, function
-from argand.kernels.expr import INDEX, INPUT, SCALAR, Expr, leaf, row_index, topological
+from argand.kernels.expr import (
+    CONST,
+    INDEX,
+    INPUT,
+    ROW_REDUCTIONS,
+    SCALAR,
+    Expr,
+    leaf,
+    row_index,
+    topological,
+)
 from argand.kernels.scalar import TABLE
 
 CONTIGUOUS = "c"  # neighbours in the row are neighbours in memory
@@ -182,7 +192,8 @@ class Range:
         self.low = low
         self.unroll = unroll
 
-    def emit(self, start: str, stop: str, body: RangeBody) -> None:
+    def emit(self, start: str, stop: str, body: Callable[[str, str | None], None]) -> None:
+        """Write ``body(index, mask)`` for all vectors; the mask is None where all lanes count."""
         w, width = self.low.w, self.low.width
         block = width * self.unroll
         length = w.let(f"sub i64 {stop}, {start}")
@@ -200,6 +211,17 @@ class Range:
         w.end_loop(rest)
 
 
+def hoist(low: Lowering, roots: Sequence[Expr], known: dict[Expr, str]) -> None:
+    """Compute, before a loop, what `known` alone determines; adds it to `known`."""
+    fixed = set(map(id, known))
+    for node in topological(roots, map(id, known)):
+        if node.op == CONST:
+            fixed.add(id(node))
+        elif node.args and node.op not in ROW_REDUCTIONS and all(id(a) in fixed for a in node.args):
+            fixed.add(id(node))
+            (known[node],) = low.values([node], known)
+
+
 class RangeBody:
     """Computes one vector: reads the inputs, evaluates the expressions, writes the outputs."""
 
@@ -213,9 +235,10 @@ class RangeBody:
     ) -> None:
         self.low = low
         self.roots = roots
-        self.reads = reads
+        self.reads = {e: a for e, a in reads.items() if a.access != BROADCAST}
         self.writes = writes
-        self.known = known
+        self.known = known | {e: a.splat for e, a in reads.items() if a.access == BROADCAST}
+        hoist(low, roots, self.known)
         self.wants_index = any(n.op == INDEX for n in topological(roots))
 
     def __call__(self, index: str, mask: str | None) -> None:

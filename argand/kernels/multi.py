@@ -1,9 +1,9 @@
 """Kernels over many arrays at once: one expression applied to each of a list of arrays.
 
 This is an optimizer's step: all parameters of a group, with their gradients and states, in a single
-launch. Words of a call: address of the table of segments, address of the list of tiles, scalars. The
-table has one row of addresses per segment (the operands in order); a tile is three words: the row it
-belongs to, its first element, and its end. A unit of work is a tile.
+launch. Words of a call: address of the table of segments, address of the list of tiles, scalars.
+The table has one row of addresses per segment (the operands in order); a tile is three words: the
+row it belongs to, its first element, and its end. A unit of work is a tile.
 """
 
 from __future__ import annotations

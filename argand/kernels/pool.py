@@ -1,9 +1,13 @@
 """IR of the thread pool: a job is a function and a number of units; threads claim chunks of them.
 
-`ticket` holds ``epoch << 32 | chunks left``. A chunk is claimed by decrementing the ticket with
-compare-and-swap; function and arguments are read only after a successful claim, when the job cannot
-end before that chunk does. So a late or sleeping worker never blocks the caller, who drains what is
-left. One job runs at a time: whoever finds the pool busy computes alone.
+`ticket` holds four numbers of 16 bits: from the top the epoch (jobs so far), chunks taken from the
+front, chunks taken from the back, chunks left. A chunk is claimed by compare-and-swap; function and
+arguments are read only after a successful claim, when the job cannot end before that chunk does. So
+a late or sleeping worker never blocks the caller, who drains what is left. One job runs at a time:
+whoever finds the pool busy computes alone.
+
+The caller takes chunks from the front and workers from the back, so that from job to job the same
+thread meets the same part of the data, and finds it in its cache.
 
 Workers spin for about 200 microseconds after the last job and then sleep until the epoch changes.
 """
@@ -69,9 +73,9 @@ post:
   store i64 %chunks, ptr $chunks
   store i64 0, ptr $done
   %old = load atomic i64, ptr $ticket monotonic, align 8
-  %epoch = lshr i64 %old, 32
+  %epoch = lshr i64 %old, 48
   %next = add i64 %epoch, 1
-  %high = shl i64 %next, 32
+  %high = shl i64 %next, 48
   %new = or i64 %high, %chunks
   store atomic i64 %new, ptr $ticket seq_cst, align 8
   %asleep = load atomic i64, ptr $sleepers seq_cst, align 8
@@ -82,7 +86,7 @@ wake:
 WAKE
   br label %drain
 drain:
-  %more = call i1 @NAME.claim()
+  %more = call i1 @NAME.claim(i1 true)
   br i1 %more, label %drain, label %wait
 wait:
   %spins = phi i64 [ 0, %drain ], [ %spun, %again ]
@@ -104,18 +108,20 @@ end:
   ret void
 }
 
-; Claim one chunk and compute it; false when none is left.
-define internal i1 @NAME.claim() {
+; Claim one chunk, from the front or from the back, and compute it; false when none is left.
+define internal i1 @NAME.claim(i1 %front) {
 entry:
   %seen = load atomic i64, ptr $ticket acquire, align 8
   br label %try
 try:
   %now = phi i64 [ %seen, %entry ], [ %actual, %claim ]
-  %left = and i64 %now, 4294967295
+  %left = and i64 %now, 65535
   %empty = icmp eq i64 %left, 0
   br i1 %empty, label %none, label %claim
 claim:
-  %less = sub i64 %now, 1
+  ; one more taken at this end, one less left
+  %taken = select i1 %front, i64 4294967295, i64 65535
+  %less = add i64 %now, %taken
   %swap = cmpxchg ptr $ticket, i64 %now, i64 %less acq_rel acquire
   %actual = extractvalue { i64, i1 } %swap, 0
   %won = extractvalue { i64, i1 } %swap, 1
@@ -126,7 +132,13 @@ run:
   %parameters = load ptr, ptr $parameters
   %units = load i64, ptr $units
   %chunks = load i64, ptr $chunks
-  %chunk = sub i64 %chunks, %left
+  %front.field = lshr i64 %now, 32
+  %front.taken = and i64 %front.field, 65535
+  %back.field = lshr i64 %now, 16
+  %back.taken = and i64 %back.field, 65535
+  %behind = sub i64 %chunks, %back.taken
+  %last.one = sub i64 %behind, 1
+  %chunk = select i1 %front, i64 %front.taken, i64 %last.one
   %after = add i64 %chunk, 1
   %from = mul i64 %chunk, %units
   %first = udiv i64 %from, %chunks
@@ -145,7 +157,7 @@ entry:
   %epoch.at = getelementptr i8, ptr $ticket, i64 4
   br label %work
 work:
-  %more = call i1 @NAME.claim()
+  %more = call i1 @NAME.claim(i1 false)
   br i1 %more, label %work, label %idle
 idle:
   %seen = load atomic i32, ptr %epoch.at acquire, align 4
@@ -153,7 +165,7 @@ idle:
 spin:
   %spins = phi i64 [ 0, %idle ], [ %spun, %pause ]
   %now = load atomic i64, ptr $ticket acquire, align 8
-  %left = and i64 %now, 4294967295
+  %left = and i64 %now, 65535
   %any = icmp ne i64 %left, 0
   br i1 %any, label %work, label %check
 check:
@@ -182,11 +194,9 @@ end:
   ret void
 }
 
-; Wake every sleeper without a job, so that it sees `stop`.
+; Wake every sleeper without a job, so that it sees `stop`; others may be claiming chunks.
 define void @NAME.rouse() {
-  %old = load atomic i64, ptr $ticket monotonic, align 8
-  %new = add i64 %old, 4294967296
-  store atomic i64 %new, ptr $ticket seq_cst, align 8
+  atomicrmw add ptr $ticket, i64 281474976710656 seq_cst
   %epoch.at = getelementptr i8, ptr $ticket, i64 4
 WAKE
   ret void

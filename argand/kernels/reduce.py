@@ -10,8 +10,10 @@ along it, and *across*, where it is kept and every lane has a result of its own.
 may be cut into parts whose contributions a second kernel combines. Parameters, in words::
 
     parts, reduced rows, tiles of a row, length of a row, length of a tile, tiles of kept elements,
-    kept elements of a row (along: 1), extents of the outer kept dimensions..., of the outer reduced ones...,
-    and for every input its strides in bytes: outer kept..., outer reduced..., inner reduced, inner kept
+    kept elements of a row (along: 1),
+    extents of the outer kept dimensions..., of the outer reduced ones...,
+    and for every input its strides in bytes:
+        outer kept..., outer reduced..., inner reduced, inner kept
 
 Words of a call: addresses of the inputs, scalars, addresses of the outputs (contiguous).
 """

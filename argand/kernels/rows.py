@@ -26,7 +26,6 @@ from argand.kernels.expr import (
     ROW_MAX,
     ROW_REDUCTIONS,
     Expr,
-    apply,
     const,
     leaf,
     row_index,
@@ -34,12 +33,13 @@ from argand.kernels.expr import (
 )
 from argand.kernels.loops import (
     BROADCAST,
+    CONTIGUOUS,
     HEAD,
     Access,
     Operand,
     Range,
-    RangeBody,
     Space,
+    hoist,
     input_leaf,
     lane_positions,
     lanes_for,
@@ -47,6 +47,7 @@ from argand.kernels.loops import (
     tail_mask,
     unrolling,
 )
+from argand.kernels.scalar import TABLE
 
 
 def levels(roots: Sequence[Expr]) -> list[list[Expr]]:
@@ -74,6 +75,8 @@ class _RowKernel:
         self.inputs = inputs
         self.known: dict[Expr, str] = {}
         self.reads: dict[Expr, Access] = {}
+        self.kept: dict[Expr, Access] = {}  # costly values that wait in an output row
+        self.stored: set[Expr] = set()  # those of them that are there already
         self.length = ""
 
     def set_row(self, accesses: Sequence[Access], length: str) -> None:
@@ -90,6 +93,7 @@ class _RowKernel:
         """One pass over the row that gathers `reductions`; their results become known."""
         w, low = self.w, self.low
         insides = [node.args[0] for node in reductions]
+        hoist(low, insides, self.known)
         kinds = [low.vector(node.dtype) for node in reductions]
         starts = low.values([_identity(node) for node in reductions], {})
         copies = min(2, unrolling(insides))
@@ -113,13 +117,19 @@ class _RowKernel:
             if copies == 2:
                 (total,) = low.values([_join(node)], _pair(node, total, main.values[size + k]))
             self.known[node] = self._fold(node, total)
+        self.stored |= {e for e in self.kept if e in _reached(insides, {})}
 
     def _step(
         self, reductions: Sequence[Expr], at: str, mask: str | None, gathered: Sequence[str]
     ) -> list[str]:
         low = self.low
-        known = self.at(reductions, at, mask)
-        values = low.values([node.args[0] for node in reductions], known)
+        insides = [node.args[0] for node in reductions]
+        known = self.at(insides, at, mask)
+        reached = _reached(insides, known)
+        keeping = [e for e in self.kept if e in reached and e not in self.stored]
+        values = low.values([*insides, *keeping], known)
+        for expr, value in zip(keeping, values[len(insides) :]):
+            self.kept[expr].write(at, mask, value)
         following = []
         for node, value, old in zip(reductions, values, gathered):
             (new,) = low.values([_join(node)], _pair(node, old, value))
@@ -134,7 +144,10 @@ class _RowKernel:
     def at(self, roots: Sequence[Expr], index: str, mask: str | None) -> dict[Expr, str]:
         """What is known at a position: the row's values and the operands read there."""
         known = dict(self.known)
-        needed = _reached([r.args[0] if r.op in ROW_REDUCTIONS else r for r in roots], known)
+        waiting = dict.fromkeys(self.stored, "")
+        needed = _reached(roots, known | waiting)
+        for expr in self.stored & _reached(roots, known):
+            known[expr] = self.kept[expr].read(index, mask)
         if any(node.op == INDEX for node in needed):
             known[row_index()] = lane_positions(self.low, index)
         for expr, access in self.reads.items():
@@ -164,12 +177,15 @@ def _identity(node: Expr) -> Expr:
         return const(0, node.dtype)
     if node.dtype.kind == "f":
         return const(float("-inf"), node.dtype)
-    return const(-(1 << (8 * node.dtype.itemsize - 1)), node.dtype)
+    signed = node.dtype.kind == "i"
+    return const(-(1 << (8 * node.dtype.itemsize - 1)) if signed else 0, node.dtype)
 
 
 def _join(node: Expr) -> Expr:
-    sides = leaf(LEFT, 0, node.dtype), leaf(RIGHT, 0, node.dtype)
-    return apply("maximum" if node.op == ROW_MAX else "add", *sides)
+    left, right = leaf(LEFT, 0, node.dtype), leaf(RIGHT, 0, node.dtype)
+    if node.op == ROW_MAX:  # a NaN need not win: what is shifted by the maximum is NaN anyway
+        return (left < right).where(right, left)
+    return left + right
 
 
 def _pair(node: Expr, left: str, right: str) -> dict[Expr, str]:
@@ -210,10 +226,15 @@ def row_kernel(
         for operand, base, s in zip(inputs, begins, strides)
     ]
     kernel.set_row(accesses, length)
+    targets = list(zip(roots, outputs, begins[len(inputs) :], strides[len(inputs) :]))
+    varying = [t for t in targets if t[1].access != BROADCAST]
+    writes = [Access(low, o, base, steps[-1]) for _, o, base, steps in varying]
+    kernel.kept = _waiting(roots, [root for root, *_ in varying], writes)
     for reductions in levels(roots):
         kernel.gather(reductions)
-    targets = list(zip(roots, outputs, begins[len(inputs) :], strides[len(inputs) :]))
-    _write_varying(kernel, [t for t in targets if t[1].access != BROADCAST])
+    hoist(low, roots, kernel.known)
+    if varying:
+        _write_varying(kernel, [root for root, *_ in varying], writes)
     for root, operand, base, _ in targets:
         if operand.access == BROADCAST:
             one = Lowering(w, 1)
@@ -227,16 +248,36 @@ def row_kernel(
     return function(w, KERNEL)
 
 
-def _write_varying(
-    kernel: _RowKernel, targets: Sequence[tuple[Expr, Operand, str, list[str]]]
-) -> None:
+def _waiting(
+    roots: Sequence[Expr], varying: Sequence[Expr], writes: Sequence[Access]
+) -> dict[Expr, Access]:
+    """Costly values that a reduction and the last pass both need, each with a row to wait in.
+
+    They are computed once, in the pass of the reduction, and read back in the last pass.
+    """
+    inside = _reached([node.args[0] for group in levels(roots) for node in group], {})
+    reductions = {node: "" for group in levels(roots) for node in group}
+    last = _reached(varying, reductions)
+    costly = [
+        node for node in topological(roots)
+        if node in inside and node in last and node.op in TABLE and TABLE[node.op].cost >= 15
+    ]  # fmt: skip
+    free = [a for a in writes if a.access == CONTIGUOUS]
+    found = {}
+    for node in reversed(costly):
+        fitting = [a for a in free if a.kind is node.dtype]
+        if fitting:
+            found[node] = fitting[0]
+            free.remove(fitting[0])
+    return found
+
+
+def _write_varying(kernel: _RowKernel, roots: Sequence[Expr], writes: Sequence[Access]) -> None:
     """The last pass: the outputs that differ along the row."""
-    if not targets:
-        return
-    low = kernel.low
-    roots = [root for root, *_ in targets]
-    needed = _reached(roots, kernel.known)
-    reads = {expr: access for expr, access in kernel.reads.items() if expr in needed}
-    writes = [Access(low, o, base, strides[-1]) for _, o, base, strides in targets]
-    body = RangeBody(low, roots, reads, writes, kernel.known)
-    Range(low, min(2, unrolling(roots))).emit("0", kernel.length, body)
+
+    def body(index: str, mask: str | None) -> None:
+        values = kernel.low.values(roots, kernel.at(roots, index, mask))
+        for access, value in zip(writes, values):
+            access.write(index, mask, value)
+
+    Range(kernel.low, min(2, unrolling(roots))).emit("0", kernel.length, body)

@@ -7,6 +7,7 @@ its arguments. Everything else is an expression over these rows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,6 +64,19 @@ def _intrinsic(name: str, arguments: int = 1) -> str:
     return f"call {{t}} @llvm.{name}.{{m}}({places})"
 
 
+def _quotient(a: Any, b: Any) -> Any:
+    """Of integers truncated, as the machine divides."""
+    if np.result_type(a, b).kind == "f":
+        return np.divide(a, b)
+    return np.floor_divide(a - np.fmod(a, b), b)
+
+
+def _logical_shift(a: Any, b: Any) -> Any:
+    """The bits of `a` moved down, whatever its sign."""
+    unsigned = np.dtype(a.dtype.str.replace("i", "u"))
+    return np.right_shift(a.view(unsigned), b.view(unsigned)).view(a.dtype)
+
+
 # ---- arithmetic -----------------------------------------------------------------------------
 
 _row("add", 2, _everywhere("fadd {t} {0}, {1}", "add {t} {0}, {1}"), np.add,
@@ -72,7 +86,7 @@ _row("sub", 2, _everywhere("fsub {t} {0}, {1}", "sub {t} {0}, {1}"), np.subtract
 _row("mul", 2, _everywhere("fmul {t} {0}, {1}", "mul {t} {0}, {1}"), np.multiply,
      lambda g, out, a, b: (g * b, g * a))  # fmt: skip
 _row("div", 2, {"f": "fdiv {t} {0}, {1}", "i": "sdiv {t} {0}, {1}", "u": "udiv {t} {0}, {1}"},
-     np.divide, lambda g, out, a, b: (g / b, -g * ((a / b) / b)), cost=8)  # fmt: skip
+     _quotient, lambda g, out, a, b: (g / b, -g * ((a / b) / b)), cost=8)  # fmt: skip
 _row("rem", 2, {"i": "srem {t} {0}, {1}", "u": "urem {t} {0}, {1}"}, np.fmod,
      lambda g, out, a, b: (g, -g * (a / b).trunc()), cost=30, libm="fmod")  # fmt: skip
 _row("neg", 1, _everywhere("fneg {t} {0}", "sub {t} zeroinitializer, {0}"), np.negative,
@@ -130,10 +144,11 @@ _row("xor", 2, _integers("xor {t} {0}, {1}"), np.bitwise_xor)
 _row("not", 1, _integers("xor {t} {0}, splat ({e} -1)"), np.invert)
 _row("shl", 2, _integers("shl {t} {0}, {1}"), np.left_shift)
 _row("shr", 2, {"i": "ashr {t} {0}, {1}", "u": "lshr {t} {0}, {1}"}, np.right_shift)
-_row("lshr", 2, _integers("lshr {t} {0}, {1}"), np.right_shift)
+_row("lshr", 2, _integers("lshr {t} {0}, {1}"), _logical_shift)
 # where(condition, a, b); the condition is bool, the others share a type
-_row("where", 3, {k: "select {c} {0}, {t} {1}, {t} {2}" for k in "fiub"}, np.where,
-     lambda g, out, c, a, b: (None, c.where(g, g.constant(0)), c.where(g.constant(0), g)))  # fmt: skip
+_row("where", 3, dict.fromkeys("fiub", "select {c} {0}, {t} {1}, {t} {2}"), np.where,
+     lambda g, out, c, a, b: (None, c.where(g, g.constant(0)), c.where(g.constant(0), g)),
+     )  # fmt: skip
 
 # ---- transcendental: float32 by the polynomials of vecmath.py, float64 by the C library ----------
 
@@ -146,8 +161,6 @@ _LIBM = {"asin": "asin", "erf": "erf", "pow": "pow"}
 
 
 def _erf(x: Any) -> Any:
-    import math
-
     return np.vectorize(math.erf, otypes=[np.result_type(x, np.float32)])(x)
 
 
@@ -168,8 +181,13 @@ _library("acos", np.arccos, lambda g, out, a: (-g / (1 - a * a).sqrt(),))
 _library("atan", np.arctan, lambda g, out, a: (g / (1 + a * a),))
 _library("sinh", np.sinh, lambda g, out, a: (g * a.cosh(),))
 _library("cosh", np.cosh, lambda g, out, a: (g * a.sinh(),))
-_library("atan2", np.arctan2,
-         lambda g, out, a, b: (g * b / (a * a + b * b), -g * a / (a * a + b * b)), 2)  # fmt: skip
+def _atan2_vjp(g: Expr, out: Expr, a: Expr, b: Expr) -> tuple[Expr, Expr]:
+    square = a * a + b * b
+    share = square.eq(0).where(g.constant(0), g / square)  # at the origin PyTorch has 0
+    return share * b, -share * a
+
+
+_library("atan2", np.arctan2, _atan2_vjp, 2)
 _row("sigmoid", 1, {}, lambda x: 1 / (1 + np.exp(-x)),
      lambda g, out, a: (g * ((1 - out) * out),), cost=15)  # fmt: skip
 

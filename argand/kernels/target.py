@@ -22,6 +22,7 @@ class Target(NamedTuple):
     registers: int  # number of vector registers
     tile_rows: int  # rows of the matrix microkernel's register tile
     tile_vectors: int  # vectors in each of these rows
+    converts_half: bool  # between float16 and float32, by an instruction
 
 
 _TILES = {  # (vector bytes, registers) -> rows and vectors of the matrix microkernel
@@ -32,9 +33,12 @@ _TILES = {  # (vector bytes, registers) -> rows and vectors of the matrix microk
 }
 
 
+def _is_arm() -> bool:
+    return platform.machine().lower() in ("arm64", "aarch64")
+
+
 def _vectors(features: set[str]) -> tuple[int, int]:
-    machine = platform.machine().lower()
-    if machine in ("arm64", "aarch64"):
+    if _is_arm():
         return 16, 32
     if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= features:
         return 64, 32
@@ -54,7 +58,8 @@ def host() -> Target:
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()  # inline assembly aborts without it
     found = llvm.get_host_cpu_features()
-    vectors = _vectors({name for name, present in found.items() if present})
+    features = {name for name, present in found.items() if present}
+    vectors = _vectors(features)
     rows, columns = _TILES[vectors]
     return Target(
         triple=llvm.get_process_triple(),
@@ -64,6 +69,7 @@ def host() -> Target:
         registers=vectors[1],
         tile_rows=rows,
         tile_vectors=columns,
+        converts_half=_is_arm() or "f16c" in features,
     )
 
 

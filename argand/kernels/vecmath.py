@@ -28,6 +28,12 @@ def polynomial(x: Expr, coefficients: Sequence[float]) -> Expr:
     return result
 
 
+def limited(x: Expr, low: float, high: float) -> Expr:
+    """`x` within the limits, NaN kept: one machine instruction for each limit."""
+    x = (x < low).where(low, x)
+    return (x > high).where(high, x)
+
+
 def power_of_two(n: Expr) -> Expr:
     """2 to an int32 `n` between -126 and 127, put together from its bits."""
     return ((n + 127).shl(n.constant(23))).bitcast(F32)
@@ -55,13 +61,13 @@ def _exp_reduced(x: Expr) -> tuple[Expr, Expr]:
 
 
 def exp(x: Expr) -> Expr:
-    clamped = x.maximum(-104.0).minimum(89.0)
+    clamped = limited(x, -104.0, 89.0)
     n, reduced = _exp_reduced(clamped)
     return scale(reduced + 1, n)
 
 
 def expm1(x: Expr) -> Expr:
-    clamped = x.maximum(-18.0).minimum(89.0)
+    clamped = limited(x, -18.0, 89.0)
     n, reduced = _exp_reduced(clamped)
     half = n.shr(n.constant(1))
     first = power_of_two(half)
@@ -123,17 +129,18 @@ def log1p(x: Expr) -> Expr:
     return (x >= -1.0).where(result, x.ne(x).where(x, math.nan))
 
 
-_TANH = (-0.33333333102599927, 0.13333292928130308, -0.053956760608191795, 0.02174890293056778,
-         -0.008279784318978496, 0.0022218264300413668)  # fmt: skip
-
-
 def tanh(x: Expr) -> Expr:
-    square = x * x
-    small = (square * polynomial(square, _TANH)).fma(x, x)
-    size = x.abs()
-    large = 1 - 2 / (exp(size.minimum(20.0) * 2) + 1)
-    result = (size < 0.625).where(small, large.copysign(x))
-    return x.ne(x).where(x, result)
+    """By ``expm1(2 |x|) / (expm1(2 |x|) + 2)``; above 10 the result rounds to 1."""
+    doubled = x.abs() * 2
+    n, reduced = _exp_reduced((doubled > 20.0).where(20.0, doubled))
+    power = power_of_two(n)
+    grown = power.fma(reduced, power - 1)
+    below = grown + 2
+    lost = grown - (below - 2)  # what rounding the sum lost
+    inverse = 1 / below
+    quotient = grown * inverse
+    rest = (-quotient).fma(lost, (-quotient).fma(below, grown))
+    return rest.fma(inverse, quotient).copysign(x)
 
 
 def sigmoid(x: Expr) -> Expr:
@@ -151,7 +158,7 @@ _ERF_LARGE = (-0.00017587456341380171, 1.1295208233404352, 0.6333346530010041, 0
 def erf(x: Expr) -> Expr:
     square = x * x
     small = polynomial(square, _ERF_SMALL).fma(x, x)
-    size = x.abs().minimum(4.0)
+    size = limited(x.abs(), 0.0, 4.0)
     large = 1 - exp(-polynomial(size, _ERF_LARGE))
     result = (size < 0.921875).where(small, large.copysign(x))
     return x.ne(x).where(x, result)
@@ -171,7 +178,8 @@ def _circular(x: Expr, shift: int) -> Expr:
         r = n.fma(x.constant(-part), r)
     square = r * r
     sine = (r * square).fma(polynomial(square, _SIN), r)
-    cosine = (square * square).fma(polynomial(square, _COS), square.fma(x.constant(-0.5), x.constant(1)))
+    begin = square.fma(x.constant(-0.5), x.constant(1))
+    cosine = (square * square).fma(polynomial(square, _COS), begin)
     quadrant = n.to(I32) + shift
     value = (quadrant & 1).ne(0).where(cosine, sine)
     return (quadrant & 2).ne(0).where(-value, value)
@@ -192,8 +200,8 @@ _EXP2_64 = (0.6931471805568309, 0.24022650695737716, 0.055504109063303206, 0.009
             1.3259624097787763e-06)  # fmt: skip
 
 
-def pow(x: Expr, y: Expr) -> Expr:
-    """Through base-2 logarithm and exponential in float64, so that large powers stay within 1 ulp."""
+def pow(x: Expr, y: Expr) -> Expr:  # noqa: A001 - it is called like its primitive
+    """By base-2 logarithm and exponential in float64, so that large powers stay within 1 ulp."""
     size = x.abs().to(F64)
     bits = size.bitcast(I64) - 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
     e = bits.shr(bits.constant(52))
@@ -202,7 +210,7 @@ def pow(x: Expr, y: Expr) -> Expr:
     square = s * s
     logarithm = s * (square * polynomial(square, _LOG2_64) + 1)
     exponent = logarithm * (2 / math.log(2)) + e.to(F64)
-    t = (exponent * y.to(F64)).maximum(-1000.0).minimum(1000.0)
+    t = limited(exponent * y.to(F64), -1000.0, 1000.0)
     n = t.round()
     r = t - n
     whole = (n.to(I64) + 1023).shl(const(52, I64)).bitcast(F64)
@@ -227,7 +235,7 @@ def _pow_edges(x: Expr, y: Expr, result: Expr) -> Expr:
 
 
 def exp2(x: Expr) -> Expr:
-    clamped = x.maximum(-151.0).minimum(129.0)
+    clamped = limited(x, -151.0, 129.0)
     n = clamped.round()
     r = (clamped - n) * math.log(2)
     tail = polynomial(r, (0.5, *_EXPM1))
@@ -252,10 +260,7 @@ def _log_in_double(x: Expr, factor: float) -> Expr:
     return _log_edges(x, (natural * factor).to(F32))
 
 
-EXPANSIONS: dict[str, Callable[..., Expr]] = {
-    "exp": exp, "exp2": exp2, "expm1": expm1, "log": log, "log2": log2, "log10": log10,
-    "log1p": log1p, "tanh": tanh, "sigmoid": sigmoid, "erf": erf, "sin": sin, "cos": cos,
-    "pow": pow,
-}  # fmt: skip
+_EXPANDED = (exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, sin, cos, pow)
+EXPANSIONS: dict[str, Callable[..., Expr]] = {f.__name__: f for f in _EXPANDED}
 # functions whose expansion holds for small arguments only; beyond, the C library is called
 LIMITED = {"sin": TRIGONOMETRIC_LIMIT, "cos": TRIGONOMETRIC_LIMIT}

@@ -1,10 +1,21 @@
 """Neural networks: modules, their parameters, initial values and helpers."""
 
+from argand.errors import missing as _missing
 from argand.nn import functional as functional
 from argand.nn import init as init
 from argand.nn import modules as modules
 from argand.nn import parameter as parameter
 from argand.nn import utils as utils
-from argand.nn.modules import *  # noqa: F403
+from argand.nn.modules.activation import *
+from argand.nn.modules.container import *
+from argand.nn.modules.dropout import *
+from argand.nn.modules.flatten import *
+from argand.nn.modules.linear import *
+from argand.nn.modules.loss import *
+from argand.nn.modules.module import Module as Module
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter
+
+
+def __getattr__(name: str) -> object:
+    raise _missing(__name__, name)

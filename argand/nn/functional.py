@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import argand
+from argand.errors import missing
 from argand.ops.record import RECORDS
+
+if TYPE_CHECKING:
+    from argand.nn._functional import *  # what `_export` adds
 
 _SHARED = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
 
@@ -13,30 +17,34 @@ _SHARED = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
 def _export() -> None:
     for key, record in RECORDS.items():
         if record.namespace == "nn.functional":
+            form = _with_inplace(record) if record.in_place else record.function()
             for name in (record.name, *record.aliases):
-                globals()[name] = record.function()
+                globals()[name] = form
             if record.in_place:
                 globals()[f"{record.name}_"] = record.in_place_method()
         elif key in _SHARED:
-            globals()[key] = _with_inplace(record)
+            globals()[key] = (_with_inplace if record.in_place else _softmax_form)(record)
 
 
 def _with_inplace(record: Any) -> Any:
-    """`relu` and its like take ``inplace=``; softmax and its like take a deprecated argument."""
-    plain = record.function()
-    if not record.in_place:
-        return _softmax_form(plain)
-    changing = record.in_place_method()
+    """`relu` and its like take ``inplace`` after their settings."""
+    plain, changing = record.function(), record.in_place_method()
+    count = len(record.parameters)
 
-    def function(input: Any, inplace: bool = False) -> Any:
-        return changing(input) if inplace else plain(input)
+    def function(*args: Any, inplace: bool = False, **named: Any) -> Any:
+        if len(args) > count:
+            *args, inplace = args  # type: ignore[assignment]
+        return changing(*args, **named) if inplace else plain(*args, **named)
 
     function.__name__ = record.name
     function.__doc__ = record.__doc__
     return function
 
 
-def _softmax_form(plain: Any) -> Any:
+def _softmax_form(record: Any) -> Any:
+    """`softmax` and its like take a deprecated argument before the type."""
+    plain = record.function()
+
     def function(
         input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
     ) -> Any:
@@ -70,7 +78,52 @@ def dropout(
     return input.mul_(factor) if inplace else input * factor
 
 
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """``input1[i] * weight[k, i, j] * input2[j]``, summed over i and j, plus ``bias[k]``.
+
+    >>> import argand
+    >>> one = argand.ones(1, 2)
+    >>> argand.nn.functional.bilinear(one, one, argand.ones(3, 2, 2)).shape
+    torch.Size([1, 3])
+    """
+    outputs, left, right = weight.shape
+    rows = input1.reshape(-1, left) @ weight.permute(1, 0, 2).reshape(left, outputs * right)
+    total = (rows.reshape(-1, outputs, right) * input2.reshape(-1, 1, right)).sum(-1)
+    total = total.reshape(*input1.shape[:-1], outputs)
+    return total if bias is None else total + bias
+
+
+def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
+    """Widen the last dimensions by `pad` (left and right of the last, of the last but one, ...).
+
+    >>> import argand
+    >>> argand.nn.functional.pad(argand.ones(1), (1, 2))
+    tensor([0., 1., 0., 0.])
+    """
+    if mode != "constant":
+        raise NotImplementedError(f"nn.functional.pad: mode {mode!r} is not there yet")
+    if len(pad) % 2 or len(pad) // 2 > input.ndim:
+        raise RuntimeError(
+            f"Padding length must be divisible by 2 and at most twice the number of dimensions, "
+            f"but got {list(pad)} for {input.ndim} dimensions"
+        )
+    before = [0] * input.ndim
+    shape = list(input.shape)
+    for k in range(len(pad) // 2):
+        dim = input.ndim - 1 - k
+        before[dim] = pad[2 * k]
+        shape[dim] += pad[2 * k] + pad[2 * k + 1]
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"pad: the padded shape {shape} has negative sizes")
+    out = input.new_full(shape, 0 if value is None else value)
+    target, source = out, input
+    for dim, first in enumerate(before):
+        length = min(input.shape[dim] + min(first, 0), shape[dim] - max(first, 0))
+        target = target.narrow(dim, max(first, 0), max(length, 0))
+        source = source.narrow(dim, max(-first, 0), max(length, 0))
+    target.copy_(source)
+    return out
+
+
 def __getattr__(name: str) -> Any:
-    if name.startswith("_"):
-        raise AttributeError(name)
-    raise NotImplementedError(f"nn.functional.{name} is not there yet")
+    raise missing(__name__, name)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from argand.kernels.expr import Expr
-from argand.ops.map import FLOAT, elementwise
+from argand import dtypes
+from argand.kernels.expr import CAST, SCALAR, Expr
+from argand.ops.map import FLOAT, FLOATING, NUMERIC, SAME, elementwise
+from argand.ops.samples import ANY, NONZERO, POSITIVE, operands
 
 
-@elementwise(in_place=True, operators=("__add__", "__radd__"), reference=np.add)
+@elementwise(
+    in_place=True,
+    operators=("__add__", "__radd__"),
+    reference=np.add,
+    samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
+)
 def add(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """``input + alpha * other``, broadcast.
 
@@ -25,7 +32,13 @@ def add(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     return input + other * alpha
 
 
-@elementwise(in_place=True, operators=("__sub__",), aliases=("subtract",), reference=np.subtract)
+@elementwise(
+    in_place=True,
+    operators=("__sub__",),
+    aliases=("subtract",),
+    reference=np.subtract,
+    samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
+)
 def sub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """``input - alpha * other``, broadcast.
 
@@ -33,15 +46,24 @@ def sub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     >>> argand.tensor([1.0, 2.0]) - 1
     tensor([0., 1.])
     """
-    if input.dtype.kind == "b":
+    _no_bool(input, other)
+    return input - other * alpha
+
+
+def _no_bool(*operands: Expr) -> None:
+    given = [x.args[0] if x.op == CAST else x for x in operands]
+    if any(x.dtype.kind == "b" for x in given):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
             "to invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return input - other * alpha
 
 
-@elementwise(operators=("__rsub__",), as_function=True)
+@elementwise(
+    operators=("__rsub__",),
+    as_function=True,
+    samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
+)
 def rsub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """``other - alpha * input``, broadcast.
 
@@ -49,6 +71,7 @@ def rsub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     >>> 1 - argand.tensor([1.0, 2.0])
     tensor([ 0., -1.])
     """
+    _no_bool(input, other)
     return other - input * alpha
 
 
@@ -65,8 +88,16 @@ def mul(input: Expr, other: Expr) -> Expr:
     return input & other if input.dtype.kind == "b" else input * other
 
 
-@elementwise(promote=FLOAT, in_place=True, operators=("__truediv__",),
-             aliases=("divide", "true_divide"), reference=np.divide)  # fmt: skip
+@elementwise(
+    in_place=True,
+    operators=("__truediv__",),
+    aliases=("divide", "true_divide"),
+    reference=np.divide,
+    samples=operands(
+        ANY, NONZERO, settings=[{"rounding_mode": "trunc"}, {"rounding_mode": "floor"}]
+    ),
+    promote=lambda rounding_mode: FLOAT if rounding_mode is None else SAME,
+)
 def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
     """``input / other``, broadcast; integers divide as floating numbers.
 
@@ -77,11 +108,12 @@ def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
     >>> argand.tensor([1, 2]) / 2
     tensor([0.5000, 1.0000])
     """
-    quotient = input / other
     if rounding_mode is None:
-        return quotient
+        return input / other
+    if input.dtype.kind == "b":
+        raise NotImplementedError(f"\"div_{rounding_mode}\" not implemented for 'bool'")
     if rounding_mode == "trunc":
-        return quotient.trunc()
+        return (input / other).trunc() if input.dtype.kind == "f" else _whole(input, other)
     if rounding_mode == "floor":
         return _floor_divide(input, other)
     raise RuntimeError(
@@ -90,7 +122,13 @@ def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
     )
 
 
-@elementwise(promote=FLOAT, operators=("__rtruediv__",), as_function=False, as_method=False)
+@elementwise(
+    promote=FLOAT,
+    operators=("__rtruediv__",),
+    as_function=False,
+    as_method=False,
+    samples=operands(NONZERO, ANY),
+)
 def rdiv(input: Expr, other: Expr) -> Expr:
     """``other / input``, broadcast."""
     return other / input
@@ -105,15 +143,28 @@ def _floor_divide(a: Expr, b: Expr) -> Expr:
         floored = whole.floor()
         floored = (whole - floored > 0.5).where(floored + 1, floored)
         return b.eq(0).where(a / b, floored)
-    divisor = b.eq(0).where(b.constant(1), b)
-    whole = a / divisor
+    whole = _whole(a, b)
     if a.dtype.kind == "u":
         return whole
-    inexact = (whole * divisor).ne(a)
-    return (inexact & ((a < 0) ^ (divisor < 0))).where(whole - 1, whole)
+    inexact = (whole * b).ne(a)
+    return (inexact & ((a < 0) ^ (b < 0))).where(whole - 1, whole)
 
 
-@elementwise(in_place=True, operators=("__floordiv__",), reference=np.floor_divide)
+def _whole(a: Expr, b: Expr) -> Expr:
+    """``a / b`` of integers, rounded towards zero; never what makes a processor stop."""
+    if a.dtype.kind == "u":
+        return a / b.eq(0).where(b.constant(1), b)
+    whole = a / (b.eq(0) | b.eq(-1)).where(b.constant(1), b)
+    return b.eq(-1).where(-a, whole)
+
+
+@elementwise(
+    in_place=True,
+    operators=("__floordiv__",),
+    reference=np.floor_divide,
+    samples=operands(ANY, NONZERO),
+    kinds=NUMERIC,
+)
 def floor_divide(input: Expr, other: Expr) -> Expr:
     """``input // other``: the quotient rounded downwards.
 
@@ -124,7 +175,13 @@ def floor_divide(input: Expr, other: Expr) -> Expr:
     return _floor_divide(input, other)
 
 
-@elementwise(operators=("__rfloordiv__",), as_function=False, as_method=False)
+@elementwise(
+    operators=("__rfloordiv__",),
+    as_function=False,
+    as_method=False,
+    samples=operands(NONZERO, ANY),
+    kinds=NUMERIC,
+)
 def rfloor_divide(input: Expr, other: Expr) -> Expr:
     """``other // input``."""
     return _floor_divide(other, input)
@@ -134,11 +191,16 @@ def _remainder(a: Expr, b: Expr) -> Expr:
     if a.dtype.kind == "f":
         rest = a.rem(b)
         return (rest.ne(0) & ((b < 0) ^ (rest < 0))).where(rest + b, rest)
-    divisor = b.eq(0).where(b.constant(1), b)
-    return a - _floor_divide(a, divisor) * divisor
+    return a - _floor_divide(a, b) * b
 
 
-@elementwise(in_place=True, operators=("__mod__",), reference=np.remainder)
+@elementwise(
+    in_place=True,
+    operators=("__mod__",),
+    reference=np.remainder,
+    samples=operands(ANY, NONZERO),
+    kinds=NUMERIC,
+)
 def remainder(input: Expr, other: Expr) -> Expr:
     """``input % other``, with the sign of `other`, as Python's ``%``.
 
@@ -149,13 +211,19 @@ def remainder(input: Expr, other: Expr) -> Expr:
     return _remainder(input, other)
 
 
-@elementwise(operators=("__rmod__",), as_function=False, as_method=False)
+@elementwise(
+    operators=("__rmod__",),
+    as_function=False,
+    as_method=False,
+    samples=operands(NONZERO, ANY),
+    kinds=NUMERIC,
+)
 def rremainder(input: Expr, other: Expr) -> Expr:
     """``other % input``."""
     return _remainder(other, input)
 
 
-@elementwise(in_place=True, reference=np.fmod)
+@elementwise(in_place=True, reference=np.fmod, samples=operands(ANY, NONZERO), kinds=NUMERIC)
 def fmod(input: Expr, other: Expr) -> Expr:
     """The remainder of the quotient rounded towards zero: it has the sign of `input`.
 
@@ -165,7 +233,7 @@ def fmod(input: Expr, other: Expr) -> Expr:
     """
     if input.dtype.kind == "f":
         return input.rem(other)
-    return input.rem(other.eq(0).where(other.constant(1), other))
+    return input - _whole(input, other) * other
 
 
 def _integer_power(base: Expr, exponent: Expr) -> Expr:
@@ -188,13 +256,24 @@ def _integer_power(base: Expr, exponent: Expr) -> Expr:
     )  # fmt: skip
 
 
-@elementwise(in_place=True, operators=(), as_method=False, as_function=False)
+@elementwise(
+    in_place=True,
+    operators=(),
+    as_method=False,
+    as_function=False,
+    samples=operands(POSITIVE, ANY),
+    graph_name="pow",
+)
 def power_of(input: Expr, other: Expr) -> Expr:
     """``input ** other`` for an exponent that varies from call to call."""
+    if input.dtype.kind == "b":
+        if other.op != SCALAR:
+            raise NotImplementedError("\"pow\" not implemented for 'bool'")
+        return input | ~other
     return input.pow(other) if input.dtype.kind == "f" else _integer_power(input, other)
 
 
-@elementwise(in_place=True, as_method=False, as_function=False)
+@elementwise(in_place=True, as_method=False, as_function=False, graph_name="pow")
 def power_fixed(input: Expr, exponent: float = 2) -> Expr:
     """``input ** exponent`` for one of the exponents that have a kernel of their own."""
     return input.pow(exponent)
@@ -216,7 +295,13 @@ def neg(input: Expr) -> Expr:
     return -input
 
 
-@elementwise(in_place=True, operators=("__abs__",), aliases=("absolute",), reference=np.abs)
+@elementwise(
+    in_place=True,
+    operators=("__abs__",),
+    aliases=("absolute",),
+    reference=np.abs,
+    kinds=NUMERIC,
+)
 def abs(input: Expr) -> Expr:
     """The absolute value.
 
@@ -246,10 +331,11 @@ def square(input: Expr) -> Expr:
     >>> argand.square(argand.tensor([3.0]))
     tensor([9.])
     """
-    return input * input
+    number = input.to(dtypes.int64) if input.dtype.kind == "b" else input
+    return number * number
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=lambda x: 1 / x)
+@elementwise(promote=FLOAT, in_place=True, reference=lambda x: 1 / x, samples=operands(NONZERO))
 def reciprocal(input: Expr) -> Expr:
     """``1 / input``.
 
@@ -260,7 +346,14 @@ def reciprocal(input: Expr) -> Expr:
     return 1 / input
 
 
-@elementwise(reference=lambda a, b, w: a + w * (b - a))
+@elementwise(
+    reference=lambda a,
+    b,
+    w: a + w * (b - a),
+    samples=operands(ANY, ANY, ANY, numbers=[2]),
+    kinds=FLOATING,
+    tensors=("input", "end"),
+)
 def lerp(input: Expr, end: Expr, weight: Expr) -> Expr:
     """``input + weight * (end - input)``.
 
@@ -272,7 +365,16 @@ def lerp(input: Expr, end: Expr, weight: Expr) -> Expr:
     return (weight.abs() < 0.5).where(input + weight * step, end - step * (1 - weight))
 
 
-@elementwise(in_place=True, reference=lambda x, a, b, value=1: x + value * a * b)
+@elementwise(
+    in_place=True,
+    reference=lambda x,
+    a,
+    b,
+    value=1: x + value * a * b,
+    samples=operands(ANY, ANY, ANY, numbers=[], settings=[{"value": 2}]),
+    kinds=NUMERIC,
+    tensors=("input", "tensor1", "tensor2"),
+)
 def addcmul(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr:
     """``input + value * tensor1 * tensor2``.
 
@@ -284,7 +386,16 @@ def addcmul(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr
     return input + tensor1 * value * tensor2
 
 
-@elementwise(in_place=True, reference=lambda x, a, b, value=1: x + value * a / b)
+@elementwise(
+    in_place=True,
+    reference=lambda x,
+    a,
+    b,
+    value=1: x + value * a / b,
+    samples=operands(ANY, ANY, NONZERO, numbers=[], settings=[{"value": 2}]),
+    kinds=FLOATING,
+    tensors=("input", "tensor1", "tensor2"),
+)
 def addcdiv(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr:
     """``input + value * tensor1 / tensor2``.
 

@@ -1,4 +1,4 @@
-"""Making tensors, copying and converting them."""
+"""Making tensors."""
 
 from __future__ import annotations
 
@@ -11,80 +11,25 @@ from typing import Any
 import numpy as np
 
 from argand import dtypes
-from argand.autograd.node import AccumulateGrad
 from argand.dtypes import dtype
 from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import SCALAR, Expr, leaf, row_index
-from argand.ops.function import composite, operation
-from argand.ops.map import SAME, Elementwise
+from argand.kernels.expr import SCALAR, leaf, row_index
+from argand.ops.arrays import as_array, from_array, new, require
+from argand.ops.copies import clone, copier, preserved_strides
+from argand.ops.function import composite
 from argand.ops.plans import map_plan
 from argand.ops.record import NUMBERS, _Defaults, describe, to_number
+from argand.ops.samples import call
 from argand.ops.shape import sizes_of
-from argand.runtime.layout import Layout, contiguous_strides, dense, elementwise_strides, strided
-from argand.runtime.memory import allocate, wrap
+from argand.runtime.layout import Layout, dense, strided
 from argand.runtime.tensor_base import TensorBase, make
 
 
-def new(layout: Layout, requires_grad: bool = False) -> Any:
-    """An uninitialized tensor."""
-    out = make(allocate(layout.nbytes), layout)
-    return require(out) if requires_grad else out
-
-
-def require(x: Any) -> Any:
-    """Make `x` a leaf whose gradient is wanted."""
-    if x.layout.dtype.kind not in "fc":
-        raise RuntimeError(
-            "Only Tensors of floating point and complex dtype can require gradients, but got "
-            f"{x.layout.dtype.name}"
-        )
-    if x.node is None:
-        x.node = AccumulateGrad(x)
-    return x
-
-
-# ---- NumPy ------------------------------------------------------------------------------------
-
-
-class _Memory:
-    """Lets NumPy see a tensor's memory, and keeps it alive."""
-
-    __slots__ = ("__array_interface__", "storage")
-
-    def __init__(self, x: TensorBase) -> None:
-        layout = x.layout
-        size = layout.dtype.itemsize
-        self.storage = x.storage
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": tuple(layout.shape),
-            "typestr": layout.dtype.numpy.str,
-            "data": (x.ptr, False),
-            "strides": None if layout.contiguous else tuple(s * size for s in layout.strides),
-        }
-
-
-def as_array(x: TensorBase) -> Any:
-    """The tensor's memory as a NumPy array, without a copy (bfloat16 as uint16)."""
-    return np.asarray(_Memory(x))
-
-
-def from_array(array: Any) -> Any:
-    """A tensor over the memory of a NumPy array, without a copy."""
-    kind = dtypes.from_numpy(array.dtype)
-    if not array.dtype.isnative:
-        raise ValueError("given numpy array has byte order different from the native byte order.")
-    size = kind.itemsize
-    if any(s % size for s in array.strides):
-        raise ValueError("given numpy array strides not a multiple of the element byte size.")
-    strides = tuple(s // size for s in array.strides)
-    if array.size == 0 or array.flags.c_contiguous:
-        strides = contiguous_strides(array.shape)
-    address = array.__array_interface__["data"][0]
-    return make(wrap(address, array.nbytes, array), strided(kind, array.shape, strides))
-
-
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(draw.array(2, 3)), call(draw.array()), call(draw.array(0, 2))],
+    reference=lambda array: array,
+)
 def from_numpy(ndarray: Any) -> Any:
     """A tensor that shares the memory of a NumPy array.
 
@@ -105,6 +50,8 @@ def from_numpy(ndarray: Any) -> Any:
 
 def _copy_in(array: Any, kind: dtype) -> Any:
     """A new tensor with the values of an array."""
+    if array.dtype.kind not in "fciub":
+        raise TypeError(f"the data must be numbers, but got {describe(array.tolist())}")
     if kind is dtypes.bfloat16:
         return from_array(np.ascontiguousarray(array, "f4")).to(kind)
     out = new(dense(kind, array.shape))
@@ -124,7 +71,16 @@ def _infer(array: Any, data: object) -> dtype:
         return _Defaults.float_dtype.to_complex()
     if array.dtype.kind in "iub":
         return dtypes.int64 if array.dtype.kind != "b" else dtypes.bool_
-    raise TypeError(f"tensor: could not infer dtype of {describe(data)}")
+    if array.dtype.kind in "US":
+        raise TypeError(f"tensor: invalid data type: {describe(data)}")
+    raise _not_numbers(data)
+
+
+def _not_numbers(data: object) -> Exception:
+    numbers = np.asarray(data, dtype=object).ravel()
+    if numbers.size and all(isinstance(x, int) for x in numbers):
+        return ValueError("tensor: Overflow when unpacking long long: an int needs over 64 bits")
+    return RuntimeError(f"tensor: could not infer dtype of {describe(data)}")
 
 
 def _has_tensors(data: Any) -> bool:
@@ -141,7 +97,14 @@ def _without_tensors(data: Any) -> Any:
     return data
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call([[1, 2], [3, 4]], dtype=draw.kind), call(draw.array(2, 3)), call(1.5),
+        call([True, False]), call([]), call([1, 2.5]),
+    ],
+    reference=lambda data, dtype=None: np.asarray(data),
+)
 def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None,
            requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """A new tensor with a copy of `data`: numbers, nested sequences, or an array.
@@ -170,7 +133,7 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None,
     except ValueError as error:
         raise ValueError(f"tensor: nested sequences must have equal lengths ({error})") from None
     except OverflowError as error:
-        raise RuntimeError(f"tensor: {error}") from None
+        raise ValueError(f"tensor: {error}") from None
     if array.size == 0 and not isinstance(data, (np.ndarray, np.generic)):
         array = array.astype("f4")
     out = _copy_in(array, dtype or _infer(array, data))
@@ -180,10 +143,15 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None,
 def _tensors_in(data: Any) -> list[Any]:
     if isinstance(data, TensorBase):
         return [data]
-    return [x for part in data for x in _tensors_in(part)] if isinstance(data, (list, tuple)) else []
+    parts = data if isinstance(data, (list, tuple)) else ()
+    return [x for part in parts for x in _tensors_in(part)]
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(draw(2, 3)), call(draw.array(2, 3)), call([1, 2], dtype=draw.kind)],
+    reference=lambda data, dtype=None: np.asarray(data),
+)
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Any:
     """`data` as a tensor, sharing memory with tensors and arrays where the type allows.
 
@@ -196,105 +164,6 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Any:
         shared = from_array(data)
         return shared if dtype is None else shared.to(dtype)
     return tensor.body(data, dtype=dtype)
-
-
-# ---- copies and conversions -------------------------------------------------------------------
-
-
-def _copy_body(input: Expr) -> Expr:
-    return input
-
-
-class _Copy(Elementwise):
-    """Writes one tensor into another of any type."""
-
-    def trace(self, operands: Sequence[Any], static: tuple[Any, ...]) -> Any:
-        made = super().trace(operands, static)
-        return made
-
-    def into(self, out: Any, source: Any) -> None:
-        """Convert and broadcast `source` into the memory of `out`."""
-        if out.layout.numel == 0:
-            return
-        key = (out.layout, source.layout)
-        plan = self.plans.get(key)
-        if plan is None:
-            root = self.trace((source,), ()).roots[0].to(compute_dtype(out.layout.dtype))
-            plan = map_plan([root], [source.layout], (), [out.layout], out.layout.shape)
-            self.plans[key] = plan
-        plan.run(source.ptr, out.ptr)
-
-
-copier = _Copy(_copy_body, name="copy", promote=SAME, as_method=False, as_function=False)
-
-
-@operation(as_function=True)
-def clone(input: Any, memory_format: Any = None) -> Any:
-    """A copy with memory of its own.
-
-    >>> import argand
-    >>> x = argand.zeros(2)
-    >>> y = x.clone()
-    >>> y[0] = 1
-    >>> x
-    tensor([0., 0.])
-    """
-    layout = input.layout
-    if not layout.dense:
-        layout = strided(layout.dtype, layout.shape, elementwise_strides(layout.shape, [layout]))
-    out = new(layout)
-    if input.layout.dense:
-        ctypes.memmove(out.ptr, input.ptr, layout.nbytes)
-    else:
-        copier.into(out, input)
-    return out
-
-
-@clone.vjp()
-def _clone_vjp(g: Any, out: Any, input: Any, memory_format: Any) -> Any:
-    return g, None
-
-
-@operation(as_method=False, as_function=False)
-def compact(input: Any) -> Any:
-    """A row-major copy."""
-    out = new(dense(input.layout.dtype, input.layout.shape))
-    copier.into(out, input)
-    return out
-
-
-@compact.vjp()
-def _compact_vjp(g: Any, out: Any, input: Any) -> Any:
-    return (g,)
-
-
-@composite(as_function=False)
-def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """The tensor itself if its memory is row-major, else a copy.
-
-    >>> import argand
-    >>> argand.zeros(2, 3).t().contiguous().stride()
-    (2, 1)
-    """
-    return input if input.layout.contiguous else compact(input)
-
-
-@operation(as_method=False, as_function=False)
-def converted(input: Any, kind: dtype) -> Any:
-    """A copy with another type."""
-    layout = input.layout
-    strides = layout.strides if layout.dense else elementwise_strides(layout.shape, [layout])
-    out = new(strided(kind, layout.shape, strides))
-    copier.into(out, input)
-    return out
-
-
-@converted.vjp()
-def _converted_vjp(g: Any, out: Any, input: Any, kind: Any) -> Any:
-    return g.to(input.dtype), None
-
-
-converted.__name__ = converted.name = "to_copy"
 
 
 # ---- filled tensors ---------------------------------------------------------------------------
@@ -311,7 +180,8 @@ def fill(x: Any, value: Any) -> Any:
     layout = x.layout
     if layout.numel == 0:
         return x
-    if layout.dense and (value == 0 and not (isinstance(value, float) and math.copysign(1, value) < 0)):
+    negative = isinstance(value, float) and math.copysign(1, value) < 0  # -0.0 is not all zero bits
+    if layout.dense and value == 0 and not negative:
         ctypes.memset(x.ptr, 0, layout.nbytes)
         return x
     if layout.dtype.kind == "c":
@@ -321,9 +191,12 @@ def fill(x: Any, value: Any) -> Any:
     return x
 
 
-def _sized(name: str, size: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, ...]:
+def sized(name: str, size: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, ...]:
+    """The sizes given as ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``, checked."""
     if "size" in kwargs:
         size = (kwargs.pop("size"),)
+    if not size:
+        raise TypeError(f'{name}() missing 1 required positional argument: "size"')
     sizes = sizes_of(name, size)
     if any(n < 0 for n in sizes):
         raise RuntimeError(
@@ -372,48 +245,66 @@ def full_of(value: Any, sizes: Sequence[int], options: Options) -> Any:
     return options.finish(fill(new(dense(kind, sizes)), value))
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call(2, 3, dtype=draw.kind), call((2, 3)), call(0), call(()), call(size=(2,)),
+    ],
+    reference=lambda *size, **options: np.float64(0),
+)
 def zeros(*size: Any, **kwargs: Any) -> Any:
     """A tensor of zeros.
 
     >>> zeros(2)
     tensor([0., 0.])
     """
-    sizes = _sized("zeros", size, kwargs)
+    sizes = sized("zeros", size, kwargs)
     return full_of(0.0, sizes, Options(**kwargs))
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(2, 3, dtype=draw.kind), call((2, 3)), call(0), call(())],
+    reference=lambda *size, **options: np.float64(1),
+)
 def ones(*size: Any, **kwargs: Any) -> Any:
     """A tensor of ones.
 
     >>> ones(2)
     tensor([1., 1.])
     """
-    sizes = _sized("ones", size, kwargs)
+    sizes = sized("ones", size, kwargs)
     return full_of(1.0, sizes, Options(**kwargs))
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call((2, 3), 1, dtype=draw.kind), call((2,), 1.5), call((), True), call((2,), 3),
+    ],
+    reference=lambda size, value, **options: np.full(size, value),
+)
 def full(size: Sequence[int], fill_value: Any, **kwargs: Any) -> Any:
     """A tensor with one value everywhere.
 
     >>> full((2,), 7)
     tensor([7, 7])
     """
-    if isinstance(fill_value, TensorBase):
-        fill_value = fill_value.item()  # type: ignore[attr-defined]
-    return full_of(fill_value, sizes_of("full", (size,)), Options(**kwargs))
+    return full_of(_number("full", fill_value), sizes_of("full", (size,)), Options(**kwargs))
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(2, 3, dtype=draw.kind), call((2, 3)), call(())],
+    unpredictable=True,
+)
 def empty(*size: Any, **kwargs: Any) -> Any:
     """A tensor whose elements are whatever the memory held.
 
     >>> empty(2, 3).shape
     torch.Size([2, 3])
     """
-    sizes = _sized("empty", size, kwargs)
+    sizes = sized("empty", size, kwargs)
     options = Options(**kwargs)
     return options.finish(new(dense(options.kind or _Defaults.float_dtype, sizes)))
 
@@ -422,12 +313,17 @@ def _like(input: Any, value: Any, kwargs: dict[str, Any]) -> Any:
     options = Options(**kwargs)
     kind = options.kind or input.layout.dtype
     layout = input.layout
-    strides = layout.strides if layout.dense else contiguous_strides(layout.shape)
-    out = new(strided(kind, layout.shape, strides))
+    out = new(strided(kind, layout.shape, preserved_strides(layout)))
     return options.finish(out if value is None else fill(out, value))
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call(draw(2, 3)), call(draw(2, 3), dtype=draw.dtype("float64")), call(draw()),
+    ],
+    reference=lambda x, **options: np.zeros(x.shape),
+)
 def zeros_like(input: Any, **kwargs: Any) -> Any:
     """Zeros of the same shape and type.
 
@@ -437,7 +333,13 @@ def zeros_like(input: Any, **kwargs: Any) -> Any:
     return _like(input, 0, kwargs)
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call(draw(2, 3)), call(draw(2, 3), dtype=draw.dtype("int64")), call(draw()),
+    ],
+    reference=lambda x, **options: np.ones(x.shape),
+)
 def ones_like(input: Any, **kwargs: Any) -> Any:
     """Ones of the same shape and type.
 
@@ -447,17 +349,25 @@ def ones_like(input: Any, **kwargs: Any) -> Any:
     return _like(input, 1, kwargs)
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(draw(2, 3), 1), call(draw(2, 3), 2.5, dtype=draw.dtype("float32"))],
+    reference=lambda x, value, **options: np.full(x.shape, value),
+)
 def full_like(input: Any, fill_value: Any, **kwargs: Any) -> Any:
     """One value everywhere, of the same shape and type.
 
     >>> full_like(tensor([1, 2]), 3)
     tensor([3, 3])
     """
-    return _like(input, fill_value, kwargs)
+    return _like(input, _number("full_like", fill_value), kwargs)
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(draw(2, 3)), call(draw())],
+    unpredictable=True,
+)
 def empty_like(input: Any, **kwargs: Any) -> Any:
     """Uninitialized, of the same shape and type.
 
@@ -475,37 +385,53 @@ def _new_like(input: Any, value: Any, sizes: Sequence[int], kwargs: dict[str, An
     return full_of(value, sizes, options)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(2), 3), call(draw(2), (2, 3), dtype=draw.dtype("int32"))],
+    reference=lambda x, *size, **options: np.float64(0),
+)
 def new_zeros(input: Any, *size: Any, **kwargs: Any) -> Any:
     """Zeros of another shape and the same type.
 
     >>> tensor([1, 2]).new_zeros(3)
     tensor([0, 0, 0])
     """
-    return _new_like(input, 0, _sized("new_zeros", size, kwargs), kwargs)
+    return _new_like(input, 0, sized("new_zeros", size, kwargs), kwargs)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(2), 3), call(draw(2), (2, 3))],
+    reference=lambda x, *size, **options: np.float64(1),
+)
 def new_ones(input: Any, *size: Any, **kwargs: Any) -> Any:
     """Ones of another shape and the same type.
 
     >>> tensor([1, 2]).new_ones(1)
     tensor([1])
     """
-    return _new_like(input, 1, _sized("new_ones", size, kwargs), kwargs)
+    return _new_like(input, 1, sized("new_ones", size, kwargs), kwargs)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(2), 3), call(draw(2), (2, 3))],
+    unpredictable=True,
+)
 def new_empty(input: Any, *size: Any, **kwargs: Any) -> Any:
     """Uninitialized, of another shape and the same type.
 
     >>> tensor([1, 2]).new_empty(3).shape
     torch.Size([3])
     """
-    return _new_like(input, None, _sized("new_empty", size, kwargs), kwargs)
+    return _new_like(input, None, sized("new_empty", size, kwargs), kwargs)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(2), (3,), 1), call(draw(2), (), 1)],
+    reference=lambda x, size, value, **options: np.full(size, value),
+)
 def new_full(input: Any, size: Sequence[int], fill_value: Any, **kwargs: Any) -> Any:
     """One value everywhere, of another shape and the same type.
 
@@ -515,7 +441,13 @@ def new_full(input: Any, size: Sequence[int], fill_value: Any, **kwargs: Any) ->
     return _new_like(input, fill_value, tuple(size), kwargs)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [
+        call(draw(2), [1, 0]), call(draw(2), [[1, 2]], dtype=draw.dtype("float64")),
+    ],
+    reference=lambda x, data, **options: np.asarray(data),
+)
 def new_tensor(input: Any, data: Any, *, dtype: dtype | None = None,
                requires_grad: bool = False) -> Any:  # fmt: skip
     """A new tensor with a copy of `data` and the same type.
@@ -544,7 +476,14 @@ def _number(name: str, value: Any) -> Any:
     return number
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call(5), call(1, 4), call(5, -5, -3), call(0.0, 1.0, 0.25), call(3, dtype=draw.kind),
+        call(0),
+    ],
+    reference=lambda *limits, dtype=None: np.arange(*limits),
+)
 def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
     """``start, start + step, ...`` below `end`.
 
@@ -573,7 +512,13 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
     return options.finish(out)
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [
+        call(0, 1, 5), call(3.0, -2.0, 4, dtype=draw.kind), call(0, 1, 1), call(0, 1, 0),
+    ],
+    reference=lambda start, end, steps, dtype=None: np.linspace(start, end, steps),
+)
 def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
     """`steps` evenly spaced numbers from `start` to `end`, both included.
 
@@ -585,16 +530,25 @@ def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
         raise RuntimeError(f"number of steps must be non-negative, but got {steps}")
     options = Options(**kwargs)
     kind = options.kind or _Defaults.float_dtype
-    work = np.float64 if kind is dtypes.float64 or kind.kind != "f" else np.float32
+    if kind.kind == "b":
+        raise NotImplementedError("\"linspace\" not implemented for 'bool'")
+    if kind.kind == "u" and min(start, end) < 0:
+        raise RuntimeError(f"linspace: a value cannot be converted to {kind.name} without overflow")
+    wide = kind is dtypes.float64 or kind.kind != "f"
+    work: Any = np.float64 if wide else np.float32
     index = np.arange(steps)
     step = work((end - start) / (steps - 1)) if steps > 1 else work(0)
     first = work(start) + index.astype(work) * step
     last = work(end) - (steps - 1 - index).astype(work) * step
-    return options.finish(_copy_in(np.where(index < steps // 2, first, last)
-                                   if steps > 1 else np.full(steps, work(start)), kind))  # fmt: skip
+    values = np.where(index < steps // 2, first, last) if steps > 1 else np.full(steps, work(start))
+    return options.finish(_copy_in(values, kind))
 
 
-@composite(as_method=False)
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(3), call(2, 4, dtype=draw.kind), call(0)],
+    reference=lambda *sizes, **options: np.eye(*sizes),
+)
 def eye(n: int, m: int | None = None, **kwargs: Any) -> Any:
     """Ones on the diagonal, zeros elsewhere.
 

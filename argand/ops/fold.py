@@ -21,9 +21,10 @@ from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import LEFT, RIGHT, SCALAR, Expr, const, leaf, leaves, row_index
 from argand.kernels.loops import Operand, input_leaf
 from argand.kernels.reduce import Monoid, Shape, monoid, reduce_kernel
-from argand.ops.function import Like
+from argand.ops.dims import normalize_dims
 from argand.ops.plans import BYTES_PER_NS, RELEASE_ABOVE, access_of, float_mask
-from argand.ops.record import Record, describe
+from argand.ops.record import Record
+from argand.ops.shape import view_as_sizes
 from argand.runtime import memory, threads
 from argand.runtime.layout import Layout, dense
 from argand.runtime.memory import allocate
@@ -51,13 +52,19 @@ class Fold(NamedTuple):
 class ReducePlan:
     """A prepared kind of call."""
 
-    __slots__ = ("new", "layouts", "dims", "keepdim")
+    __slots__ = ("new", "layouts", "name", "backward")
 
-    def __init__(self, new: Callable[[int], Any], layouts: Sequence[Layout]) -> None:
+    def __init__(
+        self,
+        new: Callable[[int], Any],
+        layouts: Sequence[Layout],
+        name: str,
+        backward: Callable[..., Sequence[Any]],
+    ) -> None:
         self.new = new
         self.layouts = tuple(layouts)
-        self.dims: tuple[int, ...] = ()
-        self.keepdim = False
+        self.name = name
+        self.backward = backward
 
 
 class Reduction(Record):
@@ -82,7 +89,7 @@ class Reduction(Record):
     def vjp(self, saves_input: bool = False, saves_output: bool = False) -> Any:
         """Decorator: ``vjp(g, outputs, input, dims)`` gives the gradient of the input.
 
-        `g` and `outputs` have kept dimensions; what is not saved arrives as a `Like`.
+        `g` and `outputs` have kept dimensions; what is not saved arrives as its layout.
         """
 
         def keep(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,32 +122,40 @@ class Reduction(Record):
         return outputs
 
     def _attach(self, plan: ReducePlan, x: TensorBase, outputs: Sequence[Any]) -> None:
-        if outputs[0].dtype.kind not in "fc":
+        if outputs[0].layout.dtype.kind not in "fc":
             return
-        saved: list[Any] = [x if self.saves_input else Like(x.layout)]
-        versions: list[int | None] = [x.storage.version if self.saves_input else None]
+        saved: list[Any] = []
+        if self.saves_input:
+            saved.append(x)
+        first_output = len(saved)
         if self.saves_output:
             saved += [alias(o) for o in outputs]
-            versions += [o.storage.version for o in outputs]
-        vjp, keepdim, dims = self._vjp, plan.keepdim, plan.dims
-        assert vjp is not None
-
-        def backward(node: Node, g: Any, *ignored: Any) -> Sequence[Any]:
-            given, *results = node.unpack()
-            if not keepdim:
-                g = _restore(g, dims, given)
-                results = [_restore(r, dims, given) for r in results]
-            return (vjp(g, results, given, dims),)
-
-        shown = self.name.removesuffix("_fold").capitalize()
-        name = f"{shown}Backward{0 if len(dims) == x.ndim else 1}"
-        count = sum(o.dtype.kind in "fc" for o in outputs)
-        node = Node(name, (x.node,), backward, tuple(saved), tuple(versions), 1, len(outputs))
+        versions = [s.storage.version for s in saved]
+        node = Node(plan.name, (x.node,), plan.backward, tuple(saved), tuple(versions),
+                    first_output, len(outputs))  # fmt: skip
         if len(outputs) == 1:
             outputs[0].node = node
-        else:
-            for i in range(count):
-                outputs[i].node = Port(node, i)
+            return
+        for i, o in enumerate(outputs):
+            if o.layout.dtype.kind in "fc":
+                o.node = Port(node, i)
+
+    def _backward(self, source: Layout, dims: tuple[int, ...], keepdim: bool) -> Any:
+        """The function of the nodes of calls that reduce `dims` of `source`."""
+        vjp, saves_input = self._vjp, self.saves_input
+        like = source
+        kept = tuple([1 if d in dims else n for d, n in enumerate(source.shape)])
+
+        def backward(node: Node, g: Any, *ignored: Any) -> Sequence[Any]:
+            assert vjp is not None
+            results = node.unpack()
+            given = results.pop(0) if saves_input else like
+            if not keepdim:
+                g = view_as_sizes(g, kept)
+                results = [view_as_sizes(r, kept) for r in results]
+            return (vjp(g, results, given, dims),)
+
+        return backward
 
     # ---- planning -------------------------------------------------------------------------
 
@@ -157,9 +172,8 @@ class Reduction(Record):
         layouts = [dense(k, shape) for k in kinds]
         wants_count = bool(leaves(fold.finish, SCALAR))
         new = reduce_launcher(fold, source, dims, layouts, [float(reduced)] if wants_count else [])
-        plan = ReducePlan(new, layouts)
-        plan.dims, plan.keepdim = dims, keepdim
-        return plan
+        name = f"{self.graph_name}{0 if len(dims) == source.ndim else 1}"
+        return ReducePlan(new, layouts, name, self._backward(source, dims, keepdim))
 
     def _trace(self, source: dtype, kind: dtype | None) -> tuple[Monoid, list[dtype]]:
         """The monoid for elements of type `source`, and the types of the results in memory."""
@@ -178,50 +192,14 @@ class Reduction(Record):
             finished = fold.finish(*left, count)
             made = made._replace(finish=finished if isinstance(finished, tuple) else (finished,))
         wanted = source if kind is None else kind
+        if kind is not None:
+            finish = tuple(e.to(compute_dtype(kind)) for e in made.finish)
+            return made._replace(finish=finish), [kind] * len(finish)
         kinds = [
             wanted if e.dtype is compute_dtype(wanted) and wanted.kind == "f" else e.dtype
             for e in made.finish
         ]
         return made, kinds
-
-
-def _restore(x: Any, dims: tuple[int, ...], like: Any) -> Any:
-    """Put reduced dimensions back, with size 1."""
-    if not like.layout.ndim:
-        return x
-    return x.reshape([1 if d in dims else n for d, n in enumerate(like.layout.shape)])
-
-
-def normalize_dims(name: str, dim: Any, rank: int) -> tuple[int, ...]:
-    """Sorted non-negative dimensions; raises IndexError and RuntimeError as PyTorch does."""
-    if dim is None or dim == ():
-        return tuple(range(rank))
-    dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    found = [normalize_dim(d, rank) for d in dims]
-    for d in found:
-        if found.count(d) > 1:
-            raise RuntimeError(f"dim {d} appears multiple times in the list of dims ({name})")
-    return tuple(sorted(found)) if rank else ()
-
-
-def normalize_dim(dim: Any, rank: int) -> int:
-    """A dimension counted from the front."""
-    if not isinstance(dim, int):
-        dim = _as_index(dim)
-    size = max(rank, 1)
-    if not -size <= dim < size:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-size}, {size - 1}], "
-            f"but got {dim})"
-        )
-    return int(dim % size)
-
-
-def _as_index(dim: Any) -> int:
-    try:
-        return int(dim.__index__())
-    except AttributeError:
-        raise TypeError(f"a dimension must be an int, but got {describe(dim)}") from None
 
 
 def _no_identity(name: str, source: Layout, dim: Any) -> Exception:

@@ -6,32 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from argand.autograd.grad_mode import mode
-from argand.autograd.node import Node, Port
-from argand.dtypes import dtype
+from argand.autograd.node import NO_OUTPUTS, Node, Port
+from argand.ops.history import note_view
 from argand.ops.record import Record
-from argand.runtime.layout import Layout, Size
-from argand.runtime.tensor_base import TensorBase, alias
-
-
-class Like:
-    """Stands for a tensor that was not saved: its layout."""
-
-    __slots__ = ("layout",)
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-
-    @property
-    def shape(self) -> Size:
-        return self.layout.shape
-
-    @property
-    def dtype(self) -> dtype:
-        return self.layout.dtype
-
-    @property
-    def ndim(self) -> int:
-        return self.layout.ndim
+from argand.runtime.layout import Layout
+from argand.runtime.tensor_base import TensorBase, alias, make
 
 
 class Operation(Record):
@@ -39,73 +18,134 @@ class Operation(Record):
 
     ``@name.vjp(saves=...)`` adds the gradient: ``vjp(g, out, *arguments)`` returns one gradient per
     argument (None for what has none), using tensor operations only. `saves` names the arguments
-    (and ``out``) that it reads; other tensors arrive as `Like`.
+    (and ``out``) that it reads; other tensors arrive as their `Layout`. With ``extras=True`` the
+    body returns ``(result, tensors that only the gradient reads...)``, and these are `out`.
     """
 
-    def __init__(self, body: Callable[..., Any], **facts: Any) -> None:
+    def __init__(self, body: Callable[..., Any], *, extras: bool = False, **facts: Any) -> None:
         super().__init__(body, **facts)
+        self._extras = extras
         self._vjp: Callable[..., Any] | None = None
-        self._saves: frozenset[str] = frozenset()
-        self._names = list(self.signature.parameters)
+        self._saved: tuple[bool, ...] = ()
+        self._saves_out = False
+        self._shown = self.graph_name + "0"
 
     def vjp(self, saves: str = "") -> Any:
         """Decorator for the gradient."""
 
         def keep(function: Callable[..., Any]) -> Callable[..., Any]:
             self._vjp = function
-            self._saves = frozenset(saves.split())
+            wanted = saves.split()
+            self._saved = tuple(name in wanted for name in self.parameters)
+            self._saves_out = "out" in wanted
             return function
 
         return keep
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) < len(self._names):
-            bound = self.signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            args = bound.args
+        if kwargs or len(args) < len(self.parameters):
+            args = tuple(self.bind(args, kwargs))
         out = self.body(*args)
-        if self._vjp is not None and mode.enabled:
+        if self._vjp is not None:
             for x in args:
                 if isinstance(x, TensorBase) and x.node is not None:
-                    self._attach(args, out)
+                    if mode.enabled:
+                        self._attach(args, out)
                     break
-        return out
+        return out[0] if self._extras else out
 
     def _attach(self, args: Sequence[Any], out: Any) -> None:
-        vjp = self._vjp
-        assert vjp is not None
-        outputs = out if isinstance(out, tuple) else (out,)
+        flags = self._saved
+        if len(args) > len(flags):  # further values of a ``*parameter``
+            flags += flags[-1:] * (len(args) - len(flags))
         saved: list[Any] = []
         versions: list[int | None] = []
-        extra = len(args) - len(self._names)  # further values of a ``*parameter``
-        for name, x in zip(self._names + self._names[-1:] * extra, args):
-            tensor = isinstance(x, TensorBase)
-            kept = tensor and name in self._saves
-            saved.append(x if kept or not tensor else Like(x.layout))
-            versions.append(x.storage.version if kept else None)
+        edges: list[Any] = []
+        for x, kept in zip(args, flags):
+            if not isinstance(x, TensorBase):
+                saved.append(x)
+                versions.append(None)
+                edges.append(None)
+                continue
+            edges.append(x.node)
+            if kept:
+                saved.append(x)
+                versions.append(x.storage.version)
+            else:
+                saved.append(x.layout)
+                versions.append(None)
         first_output = len(saved)
-        if "out" in self._saves:
-            saved += [alias(o) for o in outputs]
-            versions += [o.storage.version for o in outputs]
-        several = len(outputs) > 1
-        edges = tuple([x.node if isinstance(x, TensorBase) else None for x in args])
+        if self._extras:
+            out, *extras = out
+            saved += extras
+            versions += [x.storage.version for x in extras]
+        several = type(out) is tuple
+        if self._saves_out:
+            for o in out if several else (out,):
+                saved.append(alias(o))
+                versions.append(o.storage.version)
+        node = Node(self._shown, tuple(edges), self._backward, tuple(saved), tuple(versions),
+                    NO_OUTPUTS if self._extras else first_output,
+                    len(out) if several else 1)  # fmt: skip
+        if not several:
+            if out.layout.dtype.kind in "fc":
+                out.node = node
+            return
+        for i, o in enumerate(out):
+            if o.layout.dtype.kind in "fc":
+                o.node = Port(node, i)
 
-        def backward(node: Node, *gradients: Any) -> Sequence[Any]:
-            values = node.unpack()
-            given, results = values[:first_output], values[first_output:]
-            g = gradients if several else gradients[0]
-            return vjp(g, results if several else results[0] if results else None, *given)
-
-        node = Node(f"{camel(self.name)}Backward0", edges, backward, tuple(saved),
-                    tuple(versions), first_output, len(outputs))  # fmt: skip
-        for i, o in enumerate(outputs):
-            if o.dtype.kind in "fc":
-                o.node = Port(node, i) if several else node
+    def _backward(self, node: Node, *gradients: Any) -> Sequence[Any]:
+        values = node.unpack()
+        count = len(node.edges)
+        given, results = values[:count], values[count:]
+        assert self._vjp is not None
+        if self._extras or node.outputs > 1:
+            gradients = gradients[0] if self._extras else gradients
+            return self._vjp(gradients, results, *given)
+        return self._vjp(gradients[0], results[0] if results else None, *given)
 
 
-def camel(name: str) -> str:
-    """``log_softmax`` as ``LogSoftmax``."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+class View(Record):
+    """An operation that gives other sizes and strides to the same memory.
+
+    The body is a function of layouts: ``body(layout, *settings) -> (layout, offset in elements)``.
+    ``@name.vjp`` adds ``vjp(g, layout of the input, *settings)``, the gradient of the input.
+    """
+
+    def __init__(self, body: Callable[..., Any], **facts: Any) -> None:
+        super().__init__(body, **facts)
+        self._vjp: Callable[..., Any] | None = None
+        self._shown = self.graph_name + "0"
+
+    def vjp(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator for the gradient."""
+        self._vjp = function
+        return function
+
+    def __call__(self, x: TensorBase, *settings: Any, **named: Any) -> Any:
+        if named or len(settings) + 1 < len(self.parameters):
+            x, *rest = self.bind((x, *settings), named)
+            settings = tuple(rest)
+        plan = self.plans.get((x.layout, settings))
+        if plan is None:
+            plan = self.plans[x.layout, settings] = self._prepare(x.layout, settings)
+        layout, offset, backward = plan
+        out = make(x.storage, layout, x.ptr + offset)
+        note_view(out, x)
+        if x.node is not None and mode.enabled:
+            out.node = Node(self._shown, (x.node,), backward)
+        return out
+
+    def _prepare(self, source: Layout, settings: tuple[Any, ...]) -> tuple[Layout, int, Any]:
+        layout, offset = self.body(source, *settings)
+        vjp, like = self._vjp, source
+
+        def backward(node: Node, g: Any) -> Sequence[Any]:
+            assert vjp is not None
+            return (vjp(g, like, *settings),)
+
+        return layout, offset * layout.dtype.itemsize, backward
 
 
 def operation(body: Callable[..., Any] | None = None, **facts: Any) -> Any:
@@ -115,11 +155,29 @@ def operation(body: Callable[..., Any] | None = None, **facts: Any) -> Any:
     return Operation(body, **facts)
 
 
+def view(body: Callable[..., Any] | None = None, **facts: Any) -> Any:
+    """Make a view from a function of layouts; see `View` and `Record`."""
+    if body is None:
+        return lambda function: View(function, **facts)
+    return View(body, **facts)
+
+
 class Composite(Record):
     """An operation written with other operations: its gradient is theirs."""
 
+    _changing: Callable[..., Any] | None = None
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.body(*args, **kwargs)
+
+    def in_place_form(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator for what ``name_`` does."""
+        self._changing = function
+        self.in_place = True
+        return function
+
+    def in_place_method(self) -> Callable[..., Any]:
+        return self._changing or super().in_place_method()
 
     def function(self) -> Callable[..., Any]:
         return self.body

@@ -1,8 +1,9 @@
-"""Selecting, gathering, scattering and joining."""
+"""Indexing, gathering and scattering."""
 
 from __future__ import annotations
 
 import builtins
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,109 +11,18 @@ import numpy as np
 
 from argand import dtypes
 from argand.dtypes import dtype
-from argand.kernels.expr import Expr
-from argand.ops.create import as_array, copier, fill, from_array, new
-from argand.ops.fold import normalize_dim
-from argand.ops.function import composite, operation
-from argand.ops.map import elementwise
+from argand.ops.arrays import as_array, fresh, from_array, new
+from argand.ops.copies import compact, converted
+from argand.ops.create import fill
+from argand.ops.dims import normalize_dim
+from argand.ops.function import operation
 from argand.ops.record import describe
-from argand.ops.shape import select, slice_dim
+from argand.ops.samples import call
+from argand.ops.slicing import select, slice_dim
 from argand.runtime.layout import dense
 from argand.runtime.tensor_base import TensorBase
 
-# ---- masks --------------------------------------------------------------------------------------
-
-
-@elementwise(masks=("condition",), as_method=False, as_function=False, name="where",
-             namespace="ternary")  # fmt: skip
-def select_by(condition: Expr, input: Expr, other: Expr) -> Expr:
-    """`input` where the condition holds, else `other`."""
-    return condition.to(dtypes.bool_).where(input, other)
-
-
-@composite
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """`input` where the condition holds, else `other`; alone, the positions where it holds.
-
-    >>> import argand
-    >>> argand.where(argand.tensor([True, False]), 1, 2)
-    tensor([1, 2])
-    """
-    if input is None and other is None:
-        return nonzero.body(condition, as_tuple=True)
-    return select_by(condition, input, other)
-
-
-where.method = lambda: _where_method  # type: ignore[method-assign]
-
-
-def _where_method(self: Any, condition: Any, other: Any) -> Any:
-    """This tensor where the condition holds, else `other`."""
-    return select_by(condition, self, other)
-
-
-@elementwise(masks=("mask",), result_of="input", in_place=True)
-def masked_fill(input: Expr, mask: Expr, value: Expr) -> Expr:
-    """`value` where the mask is true.
-
-    >>> import argand
-    >>> argand.tensor([1, 2]).masked_fill(argand.tensor([True, False]), 0)
-    tensor([0, 2])
-    """
-    if mask.dtype.kind != "b":
-        raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
-        )
-    return mask.where(value, input)
-
-
-@operation
-def masked_select(input: Any, mask: Any) -> Any:
-    """The elements where the mask is true, as a vector.
-
-    >>> import argand
-    >>> argand.tensor([1, 2, 3]).masked_select(argand.tensor([True, False, True]))
-    tensor([1, 3])
-    """
-    if mask.layout.dtype is not dtypes.bool_:
-        raise RuntimeError("masked_select: expected BoolTensor for mask")
-    a, b = np.broadcast_arrays(as_array(input), as_array(mask))
-    return _fresh(a[b], input.layout.dtype)
-
-
-@masked_select.vjp(saves="mask")
-def _masked_select_vjp(g: Any, out: Any, input: Any, mask: Any) -> Any:
-    sizes = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
-    spread = g.new_zeros(sizes)
-    spread[mask.expand(sizes)] = g
-    return spread.sum_to_size(input.shape), None
-
-
-@composite
-def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
-    """The positions of nonzero elements: a matrix with a row for each, or a tuple of vectors.
-
-    >>> import argand
-    >>> argand.nonzero(argand.tensor([0, 5]))
-    tensor([[1]])
-    """
-    array = as_array(input)
-    if as_tuple:
-        found = np.nonzero(np.atleast_1d(array))
-        return tuple([_fresh(x, dtypes.int64) for x in found])
-    rows = np.argwhere(array)
-    return _fresh(rows.reshape(len(rows), input.layout.ndim), dtypes.int64)
-
-
-def _fresh(array: Any, kind: dtype) -> Any:
-    """A tensor that owns the values of an array."""
-    out = new(dense(kind, array.shape))
-    if out.layout.numel:
-        as_array(out)[...] = array
-    return out
-
-
-# ---- basic and advanced indexing ------------------------------------------------------------------
+# ---- basic and advanced indexing ----------------------------------------------------------------
 
 
 def get_item(x: Any, index: Any) -> Any:
@@ -250,7 +160,7 @@ def _expand_index(advanced: tuple[Any, ...]) -> tuple[Any, ...]:
     )
 
 
-@operation(as_method=False, as_function=False, name="index")
+@operation(as_method=False, as_function=False, graph_name="index")
 def take_at(input: Any, advanced: tuple[Any, ...]) -> Any:
     """Advanced indexing: arrays of positions and masks."""
     source = as_array(input)
@@ -264,7 +174,7 @@ def take_at(input: Any, advanced: tuple[Any, ...]) -> Any:
 
 def _owned(array: Any, kind: dtype) -> Any:
     if kind is dtypes.bfloat16 or not array.flags.owndata or not array.flags.c_contiguous:
-        return _fresh(array, kind)
+        return fresh(array, kind)
     return from_array(array)
 
 
@@ -299,6 +209,8 @@ def _take_vjp(g: Any, out: Any, input: Any, advanced: Any) -> Any:
 @operation(as_method=False, as_function=False)
 def scatter_at(values: Any, advanced: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` to which `values` are added at the indexed places."""
+    if values.layout.dtype is dtypes.bfloat16:
+        return _in_float32(scatter_at.body, values, advanced, shape)
     out = fill(new(dense(values.layout.dtype, shape)), 0)
     np.add.at(as_array(out), _expand_index(advanced), as_array(values))
     return out
@@ -318,6 +230,43 @@ def put_at(x: Any, advanced: tuple[Any, ...], value: Any, accumulate: bool = Fal
 # ---- along one dimension ----------------------------------------------------------------------
 
 
+def _places(index: Any, dim: int) -> tuple[Any, ...]:
+    """The NumPy index of what `index` names along `dim`."""
+    grid = list(np.indices(index.shape, sparse=True))
+    grid[dim] = index
+    return tuple(grid)
+
+
+def _gathered_reference(x: Any, dim: int, index: Any) -> Any:
+    return x[_places(index, dim)]
+
+
+def _scattered_reference(
+    x: Any, dim: int, index: Any, src: Any, write: Any = operator.setitem
+) -> Any:
+    out = x.copy()
+    values = src[tuple(slice(n) for n in index.shape)] if np.ndim(src) else src
+    write(out, _places(index, dim), values)
+    return out
+
+
+def _added_reference(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Any:
+    out = np.moveaxis(x, dim, 0).copy()
+    np.add.at(out, index, np.moveaxis(source, dim, 0) * alpha)
+    return np.moveaxis(out, 0, dim)
+
+
+def _in_float32(body: Any, input: Any, *args: Any) -> Any:
+    """Compute with float32 in place of bfloat16, which NumPy does not have."""
+    wide = [
+        converted.body(x, dtypes.float32)
+        if isinstance(x, TensorBase) and x.layout.dtype is dtypes.bfloat16
+        else x
+        for x in (input, *args)
+    ]
+    return converted.body(body(*wide), input.layout.dtype)
+
+
 def _positions(name: str, index: Any, size: int) -> Any:
     """The positions in an index tensor, checked."""
     if index.layout.dtype not in (dtypes.int64, dtypes.int32):
@@ -329,7 +278,13 @@ def _positions(name: str, index: Any, size: int) -> Any:
     return array
 
 
-@operation
+@operation(
+    samples=lambda draw: [
+        call(draw(3, 4), 0, draw.index(5, below=3)), call(draw(3, 4), -1, draw.index(2, below=4)),
+        call(draw(3, 4), 0, draw.index(0, below=3)),
+    ],
+    reference=lambda x, dim, index: x.take(index, dim),
+)
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """The slices of a dimension at the positions in `index`.
 
@@ -352,7 +307,13 @@ def _index_select_vjp(g: Any, out: Any, input: Any, dim: int, index: Any) -> Any
     return g.new_zeros(input.shape).index_add(dim, index, g), None, None
 
 
-@operation
+@operation(
+    samples=lambda draw: [
+        call(draw(3, 4), 0, draw.index(5, below=3), draw(5, 4)),
+        call(draw(3, 4), 1, draw.index(2, below=4), draw(3, 2), alpha=2),
+    ],
+    reference=_added_reference,
+)
 def index_add(input: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Any:
     """`input` with the slices of `source` added at the positions in `index`.
 
@@ -360,8 +321,16 @@ def index_add(input: Any, dim: int, index: Any, source: Any, alpha: float = 1) -
     >>> argand.zeros(3).index_add(0, argand.tensor([0, 0]), argand.ones(2))
     tensor([2., 0., 0.])
     """
+    if input.layout.dtype is dtypes.bfloat16:
+        return _in_float32(index_add.body, input, dim, index, source, alpha)
     at = normalize_dim(dim, input.ndim)
-    out = input.detach().clone()
+    rest, given = (tuple(x.shape[:at] + x.shape[at + 1 :]) for x in (input, source))
+    if input.ndim != source.ndim or rest != given:
+        raise RuntimeError(
+            f"index_add: source tensor shape {list(source.shape)} must match self tensor shape "
+            f"{list(input.shape)}, excluding dimension {dim}"
+        )
+    out = compact.body(input)
     positions = _positions("index_add", index, input.shape[at])
     values = as_array(source if alpha == 1 else source.detach() * alpha)
     np.add.at(as_array(out), (slice(None),) * at + (positions,), values)
@@ -376,7 +345,14 @@ def _index_add_vjp(
     return g, None, None, picked if alpha == 1 else picked * alpha, None
 
 
-@operation
+@operation(
+    samples=lambda draw: [
+        call(draw(3, 4), 0, draw.index(2, 4, below=3)),
+        call(draw(3, 4), 1, draw.index(3, 5, below=4)), call(draw(3), -1, draw.index(4, below=3)),
+        call(draw(3, 4), 1, draw.index(3, 0, below=4)),
+    ],
+    reference=_gathered_reference,
+)
 def gather(input: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
     """For each place of `index`, the element of `input` at that place with `dim` replaced by it.
 
@@ -420,7 +396,14 @@ def _lines(x: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
     return tuple(grid)
 
 
-@operation
+@operation(
+    samples=lambda draw: [
+        call(draw(3, 4), 0, draw.permutation(3).unsqueeze(1), draw(3, 1)),
+        call(draw(3, 4), 1, draw.index(3, 1, below=4), draw.number()),
+        call(draw(4), 0, draw.permutation(4), draw(4)),
+    ],
+    reference=_scattered_reference,
+)
 def scatter(input: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -> Any:
     """`input` with elements of `src` written where `index` says along `dim`.
 
@@ -428,8 +411,11 @@ def scatter(input: Any, dim: int, index: Any, src: Any, reduce: str | None = Non
     >>> argand.zeros(1, 3).scatter(1, argand.tensor([[2]]), 1.0)
     tensor([[0., 0., 1.]])
     """
+    if input.layout.dtype is dtypes.bfloat16:
+        return _in_float32(scatter.body, input, dim, index, src, reduce)
     at = normalize_dim(dim, input.ndim)
-    out = input.detach().clone()
+    _same_rank("scatter", input, index, src)
+    out = compact.body(input)
     values: Any = src
     if isinstance(src, TensorBase):
         if src.dtype is not input.dtype:
@@ -459,13 +445,31 @@ def _scatter_vjp(
     return to_input, None, None, to_src, None
 
 
+def _same_rank(name: str, input: Any, index: Any, src: Any) -> None:
+    """A scatter walks all its tensors together."""
+    if not index.layout.numel:
+        return
+    for x in (index, src):
+        if isinstance(x, TensorBase) and max(x.ndim, 1) != max(input.ndim, 1):
+            raise RuntimeError(
+                f"{name}: index and src must have the same number of dimensions as the input "
+                f"({input.ndim}), but got {describe(x)}"
+            )
+
+
 def _padded(x: Any, shape: Sequence[int]) -> Any:
     out = x.new_zeros(tuple(shape))
     out[tuple(slice(n) for n in x.shape)] = x
     return out
 
 
-@operation
+@operation(
+    samples=lambda draw: [
+        call(draw(3, 4), 0, draw.index(2, 4, below=3), draw(2, 4)),
+        call(draw(3, 4), 1, draw.index(3, 5, below=4), draw(3, 6)),
+    ],
+    reference=lambda x, dim, index, src: _scattered_reference(x, dim, index, src, np.add.at),
+)
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """`input` with elements of `src` added where `index` says along `dim`.
 
@@ -473,8 +477,11 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     >>> argand.zeros(3).scatter_add(0, argand.tensor([0, 0]), argand.ones(2))
     tensor([2., 0., 0.])
     """
+    if input.layout.dtype is dtypes.bfloat16:
+        return _in_float32(scatter_add.body, input, dim, index, src)
     at = normalize_dim(dim, input.ndim)
-    out = input.detach().clone()
+    _same_rank("scatter_add", input, index, src)
+    out = compact.body(input)
     values = as_array(src)[tuple(slice(n) for n in index.shape)]
     np.add.at(as_array(out), _lines(input, at, index, "scatter_add"), values)
     return out
@@ -484,100 +491,3 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
 def _scatter_add_vjp(g: Any, out: Any, input: Any, dim: int, index: Any, src: Any) -> Any:
     picked = g.gather(dim, index)
     return g, None, None, picked if picked.shape == src.shape else _padded(picked, src.shape)
-
-
-# ---- joining ------------------------------------------------------------------------------------
-
-
-@composite(as_method=False, aliases=("concat", "concatenate"))
-def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
-    """Tensors joined along a dimension.
-
-    Raises:
-        RuntimeError: when other sizes differ.
-
-    >>> import argand
-    >>> argand.cat([argand.ones(1), argand.zeros(2)])
-    tensor([1., 0., 0.])
-    """
-    if isinstance(tensors, TensorBase):
-        raise TypeError(
-            "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
-        )
-    parts = list(tensors)
-    if not parts:
-        raise RuntimeError("cat: expected a non-empty list of Tensors")
-    joined = join(dim, *parts)
-    return joined if out is None else out.copy_(joined)
-
-
-@operation(as_method=False, as_function=False, name="cat_along")
-def join(dim: int, *tensors: Any) -> Any:
-    """Tensors joined along a dimension; vectors without elements do not count."""
-    full = [x for x in tensors if x.layout.shape != (0,)] or list(tensors[:1])
-    first = full[0]
-    if not first.ndim:
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    at = normalize_dim(dim, first.ndim)
-    kind = first.layout.dtype
-    for number, x in enumerate(full):
-        kind = dtypes.promote_types(kind, x.layout.dtype)
-        if x.ndim != first.ndim:
-            raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}"
-            )
-        for d in range(first.ndim):
-            if d != at and x.shape[d] != first.shape[d]:
-                raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {at}. Expected size "
-                    f"{first.shape[d]} but got size {x.shape[d]} for tensor number {number} in the "
-                    "list."
-                )
-    shape = list(first.shape)
-    shape[at] = builtins.sum(x.shape[at] for x in full)
-    out = new(dense(kind, shape))
-    start = 0
-    for x in full:
-        copier.into(slice_dim.body(out, at, start, 1, x.shape[at]), x)
-        start += x.shape[at]
-    return out
-
-
-@join.vjp()
-def _join_vjp(g: Any, out: Any, dim: int, *tensors: Any) -> Any:
-    full = [x for x in tensors if x.shape != (0,)] or list(tensors[:1])
-    at = normalize_dim(dim, full[0].ndim)
-    found: list[Any] = [None]
-    start = 0
-    for x in tensors:
-        if x.shape == (0,) and len(full[0].shape) != 1:
-            found.append(None)
-            continue
-        found.append(slice_dim(g, at, start, 1, x.shape[at]).to(x.dtype))
-        start += x.shape[at]
-    return found
-
-
-@composite(as_method=False)
-def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
-    """Tensors of one shape joined along a new dimension.
-
-    >>> import argand
-    >>> argand.stack([argand.zeros(2), argand.ones(2)])
-    tensor([[0., 0.],
-            [1., 1.]])
-    """
-    parts = list(tensors)
-    if not parts:
-        raise RuntimeError("stack expects a non-empty TensorList")
-    for number, x in enumerate(parts):
-        if x.shape != parts[0].shape:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} at "
-                f"entry 0 and {list(x.shape)} at entry {number}"
-            )
-    at = normalize_dim(dim, parts[0].ndim + 1)
-    joined = join(at, *[x.unsqueeze(at) for x in parts])
-    return joined if out is None else out.copy_(joined)
-
-

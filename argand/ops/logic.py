@@ -8,10 +8,11 @@ import numpy as np
 
 from argand import dtypes
 from argand.kernels.expr import Expr
-from argand.ops.map import elementwise
+from argand.ops.map import WHOLE, elementwise
+from argand.ops.samples import ANY, operands
 
 
-@elementwise(operators=("__eq__",), reference=np.equal)
+@elementwise(operators=("__eq__",), reference=np.equal, tensors=("input",))
 def eq(input: Expr, other: Expr) -> Expr:
     """Whether elements are equal.
 
@@ -22,7 +23,12 @@ def eq(input: Expr, other: Expr) -> Expr:
     return input.eq(other)
 
 
-@elementwise(operators=("__ne__",), aliases=("not_equal",), reference=np.not_equal)
+@elementwise(
+    operators=("__ne__",),
+    aliases=("not_equal",),
+    reference=np.not_equal,
+    tensors=("input",),
+)
 def ne(input: Expr, other: Expr) -> Expr:
     """Whether elements differ.
 
@@ -33,7 +39,7 @@ def ne(input: Expr, other: Expr) -> Expr:
     return input.ne(other)
 
 
-@elementwise(operators=("__lt__",), aliases=("less",), reference=np.less)
+@elementwise(operators=("__lt__",), aliases=("less",), reference=np.less, tensors=("input",))
 def lt(input: Expr, other: Expr) -> Expr:
     """``input < other``.
 
@@ -44,7 +50,12 @@ def lt(input: Expr, other: Expr) -> Expr:
     return input < other
 
 
-@elementwise(operators=("__le__",), aliases=("less_equal",), reference=np.less_equal)
+@elementwise(
+    operators=("__le__",),
+    aliases=("less_equal",),
+    reference=np.less_equal,
+    tensors=("input",),
+)
 def le(input: Expr, other: Expr) -> Expr:
     """``input <= other``.
 
@@ -55,7 +66,7 @@ def le(input: Expr, other: Expr) -> Expr:
     return input <= other
 
 
-@elementwise(operators=("__gt__",), aliases=("greater",), reference=np.greater)
+@elementwise(operators=("__gt__",), aliases=("greater",), reference=np.greater, tensors=("input",))
 def gt(input: Expr, other: Expr) -> Expr:
     """``input > other``.
 
@@ -66,7 +77,12 @@ def gt(input: Expr, other: Expr) -> Expr:
     return input > other
 
 
-@elementwise(operators=("__ge__",), aliases=("greater_equal",), reference=np.greater_equal)
+@elementwise(
+    operators=("__ge__",),
+    aliases=("greater_equal",),
+    reference=np.greater_equal,
+    tensors=("input",),
+)
 def ge(input: Expr, other: Expr) -> Expr:
     """``input >= other``.
 
@@ -77,34 +93,49 @@ def ge(input: Expr, other: Expr) -> Expr:
     return input >= other
 
 
-@elementwise(in_place=True, reference=np.logical_and)
+@elementwise(
+    in_place=True,
+    reference=np.logical_and,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
 def logical_and(input: Expr, other: Expr) -> Expr:
     """Whether both are nonzero.
 
     >>> import argand
-    >>> argand.logical_and(argand.tensor([0, 2]), 1)
+    >>> argand.logical_and(argand.tensor([0, 2]), argand.tensor(1))
     tensor([False,  True])
     """
     return input.to(dtypes.bool_) & other.to(dtypes.bool_)
 
 
-@elementwise(in_place=True, reference=np.logical_or)
+@elementwise(
+    in_place=True,
+    reference=np.logical_or,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
 def logical_or(input: Expr, other: Expr) -> Expr:
     """Whether one is nonzero.
 
     >>> import argand
-    >>> argand.logical_or(argand.tensor([0, 2]), 0)
+    >>> argand.logical_or(argand.tensor([0, 2]), argand.tensor(0))
     tensor([False,  True])
     """
     return input.to(dtypes.bool_) | other.to(dtypes.bool_)
 
 
-@elementwise(in_place=True, reference=np.logical_xor)
+@elementwise(
+    in_place=True,
+    reference=np.logical_xor,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
 def logical_xor(input: Expr, other: Expr) -> Expr:
     """Whether exactly one is nonzero.
 
     >>> import argand
-    >>> argand.logical_xor(argand.tensor([0, 2]), 1)
+    >>> argand.logical_xor(argand.tensor([0, 2]), argand.tensor(1))
     tensor([ True, False])
     """
     return input.to(dtypes.bool_) ^ other.to(dtypes.bool_)
@@ -121,12 +152,12 @@ def logical_not(input: Expr) -> Expr:
     return ~input.to(dtypes.bool_)
 
 
-def _needs_integers(name: str, value: Expr) -> None:
-    if value.dtype.kind == "f":
-        raise RuntimeError(f'"{name}" not implemented for \'{value.dtype.name}\': integers or bool')
-
-
-@elementwise(in_place=True, operators=("__and__", "__rand__"), reference=np.bitwise_and)
+@elementwise(
+    in_place=True,
+    operators=("__and__", "__rand__"),
+    reference=np.bitwise_and,
+    kinds=WHOLE,
+)
 def bitwise_and(input: Expr, other: Expr) -> Expr:
     """The bits that both have.
 
@@ -134,11 +165,10 @@ def bitwise_and(input: Expr, other: Expr) -> Expr:
     >>> argand.tensor([6]) & 3
     tensor([2])
     """
-    _needs_integers("bitwise_and", input)
     return input & other
 
 
-@elementwise(in_place=True, operators=("__or__", "__ror__"), reference=np.bitwise_or)
+@elementwise(in_place=True, operators=("__or__", "__ror__"), reference=np.bitwise_or, kinds=WHOLE)
 def bitwise_or(input: Expr, other: Expr) -> Expr:
     """The bits that one has.
 
@@ -146,11 +176,15 @@ def bitwise_or(input: Expr, other: Expr) -> Expr:
     >>> argand.tensor([6]) | 3
     tensor([7])
     """
-    _needs_integers("bitwise_or", input)
     return input | other
 
 
-@elementwise(in_place=True, operators=("__xor__", "__rxor__"), reference=np.bitwise_xor)
+@elementwise(
+    in_place=True,
+    operators=("__xor__", "__rxor__"),
+    reference=np.bitwise_xor,
+    kinds=WHOLE,
+)
 def bitwise_xor(input: Expr, other: Expr) -> Expr:
     """The bits that exactly one has.
 
@@ -158,11 +192,10 @@ def bitwise_xor(input: Expr, other: Expr) -> Expr:
     >>> argand.tensor([6]) ^ 3
     tensor([5])
     """
-    _needs_integers("bitwise_xor", input)
     return input ^ other
 
 
-@elementwise(in_place=True, operators=("__invert__",), reference=np.invert)
+@elementwise(in_place=True, operators=("__invert__",), reference=np.invert, kinds=WHOLE)
 def bitwise_not(input: Expr) -> Expr:
     """All bits inverted; for bool, the logical not.
 
@@ -170,7 +203,6 @@ def bitwise_not(input: Expr) -> Expr:
     >>> ~argand.tensor([True, False])
     tensor([False,  True])
     """
-    _needs_integers("bitwise_not", input)
     return ~input
 
 
@@ -211,7 +243,11 @@ def isfinite(input: Expr) -> Expr:
     return input.abs() < math.inf
 
 
-@elementwise(reference=np.isclose)
+@elementwise(
+    reference=np.isclose,
+    samples=operands(ANY, ANY, numbers=[], settings=[{"rtol": 0.5}, {"equal_nan": True}]),
+    tensors=("input", "other"),
+)
 def isclose(
     input: Expr, other: Expr, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Expr:

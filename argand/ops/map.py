@@ -1,8 +1,8 @@
 """Elementwise operations: the machinery behind ``@elementwise``.
 
 The body of an operation is traced once per combination of types; the trace is the kernel. Its
-gradient is another elementwise operation, whose trace is the derivative of the first; that one has a
-gradient in the same way, to any order.
+gradient is another elementwise operation, whose trace is the derivative of the first; that one has
+a gradient in the same way, to any order.
 """
 
 from __future__ import annotations
@@ -10,37 +10,46 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from argand import dtypes
 from argand.autograd.grad_mode import mode
-from argand.autograd.node import AccumulateGrad, Node, Port
+from argand.autograd.node import Node, Port
 from argand.dtypes import dtype
 from argand.errors import message
 from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import INPUT, SCALAR, Expr, differentiate, leaf, leaves, substitute
+from argand.kernels.expr import INPUT, SCALAR, Expr, leaf, substitute
 from argand.kernels.loops import input_leaf
-from argand.ops.function import camel
+from argand.ops.fastcall import binary_call, unary_call
+from argand.ops.history import check_overlap, check_written, is_recorded, rebase
 from argand.ops.plans import map_plan
-from argand.ops.record import NUMBERS, Record, _Defaults, describe, to_number
+from argand.ops.record import NUMBERS, Record, _Defaults, camel, describe, to_number
+from argand.ops.samples import ANY, operands
+from argand.ops.traces import (
+    Derivative,
+    Trace,
+    derivative,
+    derivative_by_output,
+    derived_trace,
+    ordered,
+    promoted,
+    symbol_of,
+)
 from argand.runtime.layout import (
     Layout,
     broadcast_shapes,
+    contiguous_strides,
     elementwise_strides,
     strided,
 )
 from argand.runtime.memory import allocate
-from argand.runtime.tensor_base import TensorBase, alias, make, tensor_type
+from argand.runtime.tensor_base import TensorBase, alias, make
 
 SAME = "same"  # the result has the promoted type of the operands
 FLOAT = "float"  # integers become the default floating type
 
-
-class Trace(NamedTuple):
-    """What an operation computes for operands of certain types."""
-
-    roots: tuple[Expr, ...]
-    outputs: tuple[dtype, ...]  # types in memory
-    inputs: tuple[int, ...]  # which operands are tensors
-    scalars: tuple[dtype, ...]  # types of the operands that are numbers
+# which kinds of types an operation takes
+EVERY = "fiub"
+NUMERIC = "fiu"
+FLOATING = "f"
+WHOLE = "iub"
 
 
 class MapPlan:
@@ -82,19 +91,26 @@ class Elementwise(Record):
         self,
         body: Callable[..., Any],
         *,
-        promote: str = SAME,
+        promote: str | Callable[..., str] = SAME,
         masks: Sequence[str] = (),
         result_of: str = "",
+        kinds: str = EVERY,
+        row_major: bool = False,
+        tensors: Sequence[str] = (),
+        from_output: Callable[[Expr, Expr], Expr] | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(body, **facts)
-        self.promote = promote
+        self.promote = promote  # or a function of the settings that returns it
+        self.tensors = frozenset(tensors)  # operands that must not be numbers
+        self.from_output = from_output  # the gradient, from those of the output and the output
+        self.row_major = row_major  # whether results ignore the order of the operands' memory
+        self.kinds = kinds  # of the promoted type of the operands
         self.masks = frozenset(masks)  # operands that keep their own type
         self.typed_by = result_of  # the only operand that decides the type of the result
-        parameters = self.signature.parameters.values()
-        self.operand_names = [p.name for p in parameters if p.default is p.empty]
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        self.arity = len(self.operand_names)
+        self.arity = len(self.parameters) - len(self.defaults)
+        self.operand_names = self.parameters[: self.arity]
+        self.samples = self.samples or operands(*[ANY] * self.arity)
         self.fast: dict[Any, MapPlan] = {}  # plans of calls with default settings
         self._static = tuple(self.defaults.values())
 
@@ -109,14 +125,8 @@ class Elementwise(Record):
         return self.apply(operands, static)
 
     def _bind(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            given = ", ".join(map(describe, args))
-            raise TypeError(message(self.name, str(error), f"({given})")) from None
-        values = {**self.defaults, **bound.arguments}
-        operands = tuple(values[name] for name in self.operand_names)
-        return operands, tuple(values[name] for name in self.defaults)
+        values = self.bind(args, kwargs)
+        return tuple(values[: self.arity]), tuple(values[self.arity :])
 
     def apply(self, operands: tuple[Any, ...], static: tuple[Any, ...] = ()) -> Any:
         """Compute, and record when an operand is part of a graph."""
@@ -128,10 +138,10 @@ class Elementwise(Record):
             plan = self.plans.get(key) or self._prepare(key, operands, static)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
         if len(plan.layouts) == 1:
-            outputs = (make(plan.new(*_order(words, plan.trace)), plan.layout),)
+            outputs: tuple[Any, ...] = (make(plan.new(*ordered(words, plan.trace)), plan.layout),)
         else:
             outputs = tuple(make(allocate(x.nbytes), x) for x in plan.layouts)
-            plan.run(*_order(words, plan.trace), *(o.ptr for o in outputs))
+            plan.run(*ordered(words, plan.trace), *(o.ptr for o in outputs))
         for x in operands:
             if isinstance(x, TensorBase) and x.node is not None:
                 if mode.enabled:
@@ -143,18 +153,17 @@ class Elementwise(Record):
         """Operands as tensors and Python numbers; raises TypeError for anything else."""
         found = []
         for name, value in zip(self.operand_names, operands):
-            if not isinstance(value, (TensorBase, *NUMBERS)):
+            if not isinstance(value, TensorBase) and (
+                type(value) not in NUMBERS or name in self.tensors
+            ):
                 number = to_number(value)
                 if number is None:
                     rule = f"argument '{name}' must be Tensor or a number"
                     raise TypeError(message(self.name, rule, describe(value)))
-                value = number
-            elif isinstance(value, NUMBERS) and type(value) not in NUMBERS:
-                value = to_number(value)
-                for kind in NUMBERS:
-                    if isinstance(value, kind):
-                        value = kind(value)
-                        break
+                if name in self.tensors:
+                    rule = f"argument '{name}' must be Tensor, not {type(value).__name__}"
+                    raise TypeError(message(self.name, rule, describe(value)))
+                value = next(kind(number) for kind in NUMBERS if isinstance(number, kind))
             found.append(value)
         if not any(isinstance(x, TensorBase) for x in found):
             given = ", ".join(map(describe, found))
@@ -171,7 +180,8 @@ class Elementwise(Record):
         trace = self.trace(operands, static)
         layouts = [x.layout for x in operands if isinstance(x, TensorBase)]
         shape = broadcast_shapes(x.shape for x in layouts)
-        strides = elementwise_strides(shape, layouts)
+        strides = () if self.row_major else elementwise_strides(shape, layouts)
+        strides = strides or contiguous_strides(shape)
         outputs = [strided(kind, shape, strides) for kind in trace.outputs]
         plan = self._compile(trace, layouts, outputs, shape)
         self.plans[key] = plan
@@ -179,12 +189,15 @@ class Elementwise(Record):
             self.fast[key[: len(operands)]] = plan
         return plan
 
-    def method(self) -> Callable[..., Any]:
-        if self.arity == 1 and not self.defaults:
-            return unary_method(self)
+    def function(self) -> Callable[..., Any]:
+        if self.arity == 1:
+            return unary_call(self)
         if self.arity == 2:
-            return binary_method(self)
-        return super().method()
+            return binary_call(self)
+        return super().function()
+
+    def method(self) -> Callable[..., Any]:
+        return self.function() if self.arity <= 2 else super().method()
 
     def _compile(
         self,
@@ -204,9 +217,11 @@ class Elementwise(Record):
 
     def trace(self, operands: Sequence[Any], static: tuple[Any, ...]) -> Trace:
         """Trace the body on operands of these types."""
-        result = self.result_dtype(operands)
+        result = self.result_dtype(operands, static)
         work = compute_dtype(result)
-        inputs, scalars, symbols = [], [], []
+        inputs: list[int] = []
+        scalars: list[dtype] = []
+        symbols = []
         for i, x in enumerate(operands):
             if isinstance(x, TensorBase):
                 symbol = input_leaf(len(inputs), x.dtype)
@@ -223,14 +238,17 @@ class Elementwise(Record):
         )
         return Trace(roots, outputs, tuple(inputs), tuple(scalars))
 
-    def result_dtype(self, operands: Sequence[Any]) -> dtype:
+    def result_dtype(self, operands: Sequence[Any], static: tuple[Any, ...] = ()) -> dtype:
         """The promoted type of tensors and numbers."""
         if self.typed_by:
             deciding = [operands[self.operand_names.index(self.typed_by)]]
         else:
             deciding = [x for n, x in zip(self.operand_names, operands) if n not in self.masks]
         result = promoted(deciding)
-        if self.promote == FLOAT and result.kind in "bui":
+        if result.kind not in self.kinds:
+            raise NotImplementedError(f'"{self.name}" not implemented for \'{result.name}\'')
+        promote = self.promote if isinstance(self.promote, str) else self.promote(*static)
+        if promote == FLOAT and result.kind in "bui":
             return _Defaults.float_dtype
         return result
 
@@ -238,30 +256,33 @@ class Elementwise(Record):
 
     def attach(self, plan: MapPlan, operands: Sequence[Any], outputs: Sequence[Any]) -> None:
         """Record the call in the graph."""
-        mask = 0
-        for i, x in enumerate(operands):
+        mask, bit = 0, 1
+        for x in operands:
             if isinstance(x, TensorBase) and x.node is not None:
-                mask |= 1 << i
+                mask += bit
+            bit += bit
         gradient = plan.gradients.get(mask, _UNKNOWN)
         if gradient is _UNKNOWN:
             gradient = plan.gradients[mask] = self._gradient(plan, operands, mask)
         if gradient is None:
             return
-        saved = [operands[i] for i in gradient.saves]
+        name, function, wanted, saves, saves_outputs = gradient
+        edges: tuple[Any, ...]
+        if len(wanted) == 1:
+            edges = (operands[wanted[0]].node,)
+        elif len(wanted) == 2:
+            edges = (operands[wanted[0]].node, operands[wanted[1]].node)
+        else:
+            edges = tuple([operands[i].node for i in wanted])
+        if not (saves or saves_outputs) and len(outputs) == 1:
+            outputs[0].node = Node(name, edges, function)
+            return
+        saved = [operands[i] for i in saves]
         versions = [x.storage.version if isinstance(x, TensorBase) else None for x in saved]
-        first_output = len(saved)
-        for number in gradient.saves_outputs:
+        for number in saves_outputs:
             saved.append(alias(outputs[number]))
             versions.append(outputs[number].storage.version)
-        node = Node(
-            gradient.name,
-            tuple([operands[i].node for i in gradient.wanted]),
-            gradient.function,
-            tuple(saved),
-            tuple(versions),
-            first_output,
-            len(outputs),
-        )
+        node = Node(name, edges, function, tuple(saved), tuple(versions), len(saves), len(outputs))
         if len(outputs) == 1:
             outputs[0].node = node
             return
@@ -274,12 +295,18 @@ class Elementwise(Record):
         trace = plan.trace
         if not any(kind.kind in "fc" for kind in trace.outputs):
             return None
-        derivative = _differentiate(trace, operands, wanted)
-        if derivative is None:
+        if not wanted:
             return None
-        roots, saves, saves_outputs = derivative
-        name = f"{camel(self.name)}Backward0"
+        name = self.graph_name + "0"
         shapes = [operands[i].layout for i in wanted]
+        found: Derivative | None
+        if self.from_output is not None:
+            found = derivative_by_output(self.from_output, trace, len(operands))
+        else:
+            found = derivative(trace, operands, wanted)
+        if found is None:
+            return Gradient(name, _vanishing(shapes), tuple(wanted), (), ())
+        roots, saves, saves_outputs = found
         function = _backward(self.name, roots, trace, operands, saves, saves_outputs, shapes)
         return Gradient(name, function, tuple(wanted), saves, saves_outputs)
 
@@ -289,39 +316,52 @@ class Elementwise(Record):
         record = self
 
         def method(self: TensorBase, *args: Any, **kwargs: Any) -> TensorBase:
-            operands, static = record._bind((self, *args), kwargs)
-            return record.apply_in_place(operands, static)
+            if kwargs or len(args) + 1 != record.arity:
+                operands, static = record._bind((self, *args), kwargs)
+                return record.apply_in_place(operands, static)
+            return record.apply_in_place((self, *args), record._static)
 
         return method
 
     def apply_in_place(self, operands: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
         """Write the result over the first operand."""
         target = operands[0]
-        operands = self._operands(operands)
-        recording = mode.enabled and any(
-            isinstance(x, TensorBase) and x.node is not None for x in operands
-        )
-        if recording:
-            check_in_place(self.name, target)
-        plan = self._plan_into(target, operands, static)
-        before = target
-        if recording:
-            before = alias(target)
-            before.node = target.node
-            mask_saves = self._saves_first(plan, operands)
-            if mask_saves:
-                before = target.clone()
+        plan = self.plans.get(_key_into(target, operands, static))
+        if plan is None:
+            operands = self._operands(operands)
+        others = operands[1:]
+        recorded = is_recorded(self.name, target, others)
+        if plan is None:
+            plan = self._plan_into(target, operands, static)
+        if others:
+            check_overlap(self.name, target, others)
+        if recorded:
+            node = target.node
+            given = self._kept(plan, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
-        plan.run(*_order(words, plan.trace), target.ptr)
+        plan.run(*ordered(words, plan.trace), target.ptr)
         target.storage.version += 1
-        if recording:
-            self.attach(plan, (before, *operands[1:]), (target,))
+        if recorded:
+            self.attach(plan, given, (target,))
+            rebase(target, node)
         return target
 
+    def _kept(self, plan: MapPlan, operands: Sequence[Any]) -> Sequence[Any]:
+        """The operands as they are before the first is changed, for the graph."""
+        target = operands[0]
+        before = target.clone() if self._saves_first(plan, operands) else alias(target)
+        before.node = target.node
+        given = [before]
+        for x in operands[1:]:
+            if isinstance(x, TensorBase) and x.storage is target.storage:
+                node, x = x.node, x.clone()  # type: ignore[attr-defined]
+                x.node = node
+            given.append(x)
+        return given
+
     def _saves_first(self, plan: MapPlan, operands: Sequence[Any]) -> bool:
-        mask = sum(
-            1 << i for i, x in enumerate(operands) if isinstance(x, TensorBase) and x.node is not None
-        )
+        tensors = [(i, x) for i, x in enumerate(operands) if isinstance(x, TensorBase)]
+        mask = sum(1 << i for i, x in tensors if x.node is not None)
         gradient = plan.gradients.get(mask, _UNKNOWN)
         if gradient is _UNKNOWN:
             gradient = plan.gradients[mask] = self._gradient(plan, operands, mask)
@@ -330,10 +370,10 @@ class Elementwise(Record):
     def _plan_into(
         self, out: TensorBase, operands: Sequence[Any], static: tuple[Any, ...]
     ) -> MapPlan:
-        key = ("into", out.layout, static,
-               *(x.layout if isinstance(x, TensorBase) else type(x) for x in operands))  # fmt: skip
+        key = _key_into(out, operands, static)
         plan = self.plans.get(key)
         if plan is None:
+            check_written(self.name, out.layout)
             trace = self.trace(operands, static)
             layouts = [x.layout for x in operands if isinstance(x, TensorBase)]
             shape = broadcast_shapes(x.shape for x in layouts)
@@ -348,7 +388,10 @@ class Elementwise(Record):
             plan = self.plans[key] = self._compile(trace, layouts, [out.layout], shape)
         return plan
 
-    def _into(self, out: TensorBase, operands: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+    def _into(self, out: Any, operands: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
+        if not isinstance(out, TensorBase):
+            rule = f"argument 'out' must be Tensor, not {type(out).__name__}"
+            raise TypeError(f"{self.name}(): {rule}")
         operands = self._operands(operands)
         if mode.enabled and any(isinstance(x, TensorBase) and x.node for x in (*operands, out)):
             raise RuntimeError(
@@ -357,61 +400,21 @@ class Elementwise(Record):
             )
         shape = broadcast_shapes(x.shape for x in operands if isinstance(x, TensorBase))
         if shape != out.shape:
-            out.resize_(shape)
+            out.resize_(shape)  # type: ignore[attr-defined]
         plan = self._plan_into(out, operands, static)
+        check_overlap(self.name, out, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
-        plan.run(*_order(words, plan.trace), out.ptr)
+        plan.run(*ordered(words, plan.trace), out.ptr)
         out.storage.version += 1
         return out
 
 
+def _key_into(out: TensorBase, operands: Sequence[Any], static: tuple[Any, ...]) -> Any:
+    kinds = [x.layout if isinstance(x, TensorBase) else type(x) for x in operands]
+    return ("into", out.layout, static, *kinds)
+
+
 _UNKNOWN: Any = object()
-
-
-def unary_method(record: Elementwise) -> Callable[..., Any]:
-    """A method of one tensor: the look-up of a plan, and as little else as possible."""
-    fast, bind = record.fast, tensor_type
-
-    def method(self: TensorBase) -> Any:
-        plan = fast.get((self.layout,))
-        if plan is None:
-            return record.apply((self,), ())
-        out = _new(bind())
-        out.storage = storage = plan.new(self.ptr)
-        out.ptr = storage.ptr
-        out.layout = plan.layout
-        out.node = out.grad = out.base = None
-        if self.node is not None and mode.enabled:
-            record.attach(plan, (self,), (out,))
-        return out
-
-    return method
-
-
-def binary_method(record: Elementwise) -> Callable[..., Any]:
-    """A method of two operands; the other one may be a number."""
-    fast, static = record.fast, record._static
-
-    def method(self: TensorBase, other: Any, **settings: Any) -> Any:
-        tensor = isinstance(other, TensorBase)
-        plan = fast.get((self.layout, other.layout if tensor else type(other)))
-        if plan is None or settings:
-            if settings:
-                return record(self, other, **settings)
-            return record.apply((self, other), static)
-        out = _new(tensor_type())
-        out.storage = storage = plan.new(self.ptr, other.ptr if tensor else other)
-        out.ptr = storage.ptr
-        out.layout = plan.layout
-        out.node = out.grad = out.base = None
-        if (self.node is not None or (tensor and other.node is not None)) and mode.enabled:
-            record.attach(plan, (self, other), (out,))
-        return out
-
-    return method
-
-
-_new = object.__new__
 
 
 class _Derived(Elementwise):
@@ -419,6 +422,10 @@ class _Derived(Elementwise):
 
     def __init__(self, name: str, trace: Trace) -> None:
         self.name = name
+        self.graph_name = camel(name) + "Backward"
+        self.row_major = False
+        self.from_output = None
+        self.tensors = frozenset()
         self.given = trace
         self.plans = {}
         self.fast = {}
@@ -427,71 +434,6 @@ class _Derived(Elementwise):
 
     def trace(self, operands: Sequence[Any], static: tuple[Any, ...]) -> Trace:
         return self.given
-
-
-def _order(words: list[Any], trace: Trace) -> list[Any]:
-    """Addresses first, then numbers, as kernels expect them."""
-    if not trace.scalars:
-        return words
-    tensors = set(trace.inputs)
-    return [words[i] for i in trace.inputs] + [w for i, w in enumerate(words) if i not in tensors]
-
-
-def promoted(operands: Sequence[Any]) -> dtype:
-    """The type that PyTorch gives to the combination of tensors and Python numbers."""
-    dimensioned = zero_dim = number = None
-    for x in operands:
-        if not isinstance(x, TensorBase):
-            kind = dtypes.of_number(x, _Defaults.float_dtype)
-            number = kind if number is None else dtypes.promote_types(number, kind)
-        elif x.layout.ndim:
-            known = x.dtype if dimensioned is None else dimensioned
-            dimensioned = dtypes.promote_types(known, x.dtype)
-        else:
-            known = x.dtype if zero_dim is None else zero_dim
-            zero_dim = dtypes.promote_types(known, x.dtype)
-    return dtypes.result_of(dimensioned, zero_dim, number)
-
-
-def check_in_place(name: str, target: TensorBase) -> None:
-    """Refuse to change a leaf that requires gradients, as PyTorch does."""
-    if isinstance(target.node, AccumulateGrad):
-        raise RuntimeError(
-            f"{name}_: a leaf Variable that requires grad is being used in an in-place operation."
-        )
-
-
-def _differentiate(
-    trace: Trace, operands: Sequence[Any], wanted: Sequence[int]
-) -> tuple[list[Expr | None], tuple[int, ...], tuple[int, ...]] | None:
-    """The derivative's roots (one per wanted operand), and what they read.
-
-    In these roots cotangents are inputs from ``len(operands)`` on, outputs after them.
-    """
-    count = len(trace.inputs)
-    position = {operand: k for k, operand in enumerate(trace.inputs)}
-    symbols = [
-        input_leaf(position[i], operands[i].dtype) for i in wanted
-    ]
-    totals: list[Expr | None] = [None] * len(wanted)
-    outputs = len(trace.roots)
-    for number, (root, kind) in enumerate(zip(trace.roots, trace.outputs)):
-        if kind.kind not in "fc":
-            continue
-        cotangent = leaf(INPUT, count + number, compute_dtype(kind))
-        out = leaf(INPUT, count + outputs + number, compute_dtype(kind))
-        parts = differentiate(root, cotangent.to(root.dtype), symbols, out.to(root.dtype))
-        totals = [p if t is None else t if p is None else t + p for t, p in zip(totals, parts)]
-    if all(t is None for t in totals):
-        return None
-    read = {x.value for x in leaves([t for t in totals if t is not None], INPUT)}
-    scalars = {x.value for x in leaves([t for t in totals if t is not None], SCALAR)}
-    numbers = [i for i in range(len(operands)) if i not in position]
-    saves = sorted(
-        [trace.inputs[k] for k in read if k < count] + [numbers[k] for k in scalars]
-    )
-    saves_outputs = sorted(k - count - outputs for k in read if k >= count + outputs)
-    return totals, tuple(saves), tuple(saves_outputs)
 
 
 def _backward(
@@ -509,28 +451,32 @@ def _backward(
     plain = [r if r is None else r.to(compute_dtype(t.dtype)) for r, t in zip(roots, targets)]
     if outputs == 1 and all(r is None or r is cotangents[0] for r in plain):
         return _pass_on([r is not None for r in plain], targets)
-    kernels: dict[tuple[bool, ...], tuple[_Derived, list[int]]] = {}
+    kept = [symbol_of(trace, operands, i) for i in saves]  # this outlives the operands
+    kernels: dict[tuple[bool, ...], tuple[Callable[..., Any], list[int]]] = {}
 
-    def prepare(given: tuple[bool, ...]) -> tuple[_Derived, list[int]]:
+    def prepare(given: tuple[bool, ...]) -> tuple[Callable[..., Any], list[int]]:
         """The derivative when only some outputs have gradients: the others count as 0."""
         zeros = {c: c.constant(0) for c, there in zip(cotangents, given) if not there}
         present = [k for k, r in enumerate(plain) if r is not None]
         chosen = substitute([plain[k] for k in present], zeros)  # type: ignore[misc]
         reads = [c for c, there in zip(cotangents, given) if there]
-        reads += [_symbol(trace, operands, i) for i in saves]
+        reads += kept
         reads += [leaf(INPUT, count + outputs + k, compute_dtype(trace.outputs[k]))
                   for k in saves_outputs]  # fmt: skip
-        made = _derived_trace(chosen, reads, [targets[k].dtype for k in present])
-        return _Derived(f"{name}_backward", made), present
+        made = derived_trace(chosen, reads, [targets[k].dtype for k in present])
+        derived = _Derived(f"{name}_backward", made)
+        if len(present) == 1 and len(reads) == 2:
+            return binary_call(derived), present
+        return lambda *values: derived.apply(values), present
 
     def backward(node: Node, *gradients: Any) -> Sequence[Any]:
-        given = tuple([g is not None for g in gradients])
+        given = _ALONE if len(gradients) == 1 else tuple([g is not None for g in gradients])
         found = kernels.get(given)
         if found is None:
             found = kernels[given] = prepare(given)
         derived, present = found
         arrived = [g for g in gradients if g is not None]
-        computed = derived.apply((*arrived, *node.unpack()))
+        computed = derived(*arrived, *node.unpack())
         if len(present) == 1:
             computed = (computed,)
         results: list[Any] = [None] * len(targets)
@@ -541,31 +487,7 @@ def _backward(
     return backward
 
 
-def _symbol(trace: Trace, operands: Sequence[Any], operand: int) -> Expr:
-    """The leaf that stands for an operand in the trace."""
-    if operand in trace.inputs:
-        return input_leaf(trace.inputs.index(operand), operands[operand].dtype)
-    numbers = [i for i in range(len(operands)) if i not in trace.inputs]
-    place = numbers.index(operand)
-    return leaf(SCALAR, place, trace.scalars[place])
-
-
-def _derived_trace(
-    roots: Sequence[Expr], reads: Sequence[Expr], kinds: Sequence[dtype]
-) -> Trace:
-    """A trace whose operands are `reads`, in their order."""
-    renamed: dict[Expr, Expr] = {}
-    inputs, scalars = [], []
-    for i, symbol in enumerate(reads):
-        if symbol.op == INPUT:
-            renamed[symbol] = leaf(INPUT, len(inputs), symbol.dtype)
-            inputs.append(i)
-        else:
-            renamed[symbol] = leaf(SCALAR, len(scalars), symbol.dtype)
-            scalars.append(symbol.dtype)
-    # renaming may swap numbers, so that it must happen at once
-    new = tuple(substitute(roots, renamed))
-    return Trace(new, tuple(kinds), tuple(inputs), tuple(scalars))
+_ALONE = (True,)  # the one output of an operation has a gradient
 
 
 def _pass_on(present: Sequence[bool], targets: Sequence[Layout]) -> Callable[..., Sequence[Any]]:
@@ -573,6 +495,15 @@ def _pass_on(present: Sequence[bool], targets: Sequence[Layout]) -> Callable[...
 
     def backward(node: Node, gradient: Any) -> Sequence[Any]:
         return [fit(gradient, t) if there else None for there, t in zip(present, targets)]
+
+    return backward
+
+
+def _vanishing(targets: Sequence[Layout]) -> Callable[..., Sequence[Any]]:
+    """The result does not change with the operands, except in jumps."""
+
+    def backward(node: Node, gradient: Any) -> Sequence[Any]:
+        return [gradient.new_zeros(t.shape, dtype=t.dtype) for t in targets]
 
     return backward
 

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from argand.kernels.contract import Operand, product
-from argand.ops.create import as_array, new
+from argand.ops.arrays import as_array, new
 from argand.ops.function import composite, operation
 from argand.ops.plans import RELEASE_ABOVE
+from argand.ops.reduce import sum_fold
+from argand.ops.samples import call
+from argand.ops.shape import permuted
 from argand.runtime import memory, threads
 from argand.runtime.layout import Layout, broadcast_shapes, dense, expanded_strides
+from argand.runtime.memory import allocate
 from argand.runtime.tensor_base import make
 
 Launcher = Callable[..., Any]  # launcher(addresses of the operands) -> the output's buffer
@@ -40,7 +44,7 @@ def _launcher(a: Layout, b: Layout, bias: Layout | None) -> tuple[Launcher, Layo
         steps = expanded_strides(bias, (*batch, m, n))
         added = Operand(steps[-2], steps[-1], tuple(steps[:-2]))
     parts = product(a.dtype, (m, n, k), operand_a, operand_b, operand_c, batch=batch, bias=added)
-    if parts.chunks > 1:
+    if parts.parallel:
         threads.ensure_started()
     plan = memory.make_plan(
         parts.function,
@@ -51,7 +55,14 @@ def _launcher(a: Layout, b: Layout, bias: Layout | None) -> tuple[Launcher, Layo
         new_bytes=out.nbytes,
         release_gil=parts.nanoseconds > RELEASE_ABOVE,
     )
-    return plan.new, out
+    if not parts.scratch_bytes:
+        return plan.new, out
+
+    def launch(*addresses: int) -> Any:
+        room = allocate(parts.scratch_bytes)
+        return plan.new(*addresses, room.ptr)
+
+    return launch, out
 
 
 def _rows_run_on(strides: Sequence[int], shape: Sequence[int]) -> bool:
@@ -88,7 +99,8 @@ def _by_numpy(views: Any, bias: Layout | None, out: Layout) -> Launcher:
 
     def launch(*addresses: int) -> Any:
         arrays = [
-            as_array(make(_Borrowed(ptr), layout, ptr)) for ptr, (layout, _) in zip(addresses, views)
+            as_array(make(_Borrowed(ptr), layout, ptr))
+            for ptr, (layout, _) in zip(addresses, views)
         ]
         total = np.matmul(*arrays)
         if bias is not None:
@@ -114,6 +126,8 @@ class _Borrowed:
 
 
 def _check(a: Any, b: Any) -> None:
+    if a.layout.dtype.kind == "b" and a.layout.numel and b.layout.numel:
+        raise NotImplementedError("\"matmul\" not implemented for 'bool'")
     if a.layout.dtype is not b.layout.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}"
@@ -134,7 +148,7 @@ def _transposed(x: Any) -> Any:
     return x.transpose(-2, -1)
 
 
-@operation(as_method=False, as_function=False)
+@operation(as_method=False, as_function=False, graph_name="mm")
 def product_of(a: Any, b: Any) -> Any:
     """The product of matrices, or of batches of matrices whose batch sizes broadcast."""
     return compute(a, b)
@@ -147,10 +161,16 @@ def _product_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
     return left, right
 
 
-product_of.__name__ = product_of.name = "mm"
-
-
-@composite(operators=("__matmul__",))
+@composite(
+    operators=("__matmul__",),
+    samples=lambda draw: [
+        call(draw(3, 4), draw(4, 2)), call(draw(4), draw(4)), call(draw(4), draw(4, 2)),
+        call(draw(3, 4), draw(4)), call(draw(2, 3, 4), draw(4, 5)),
+        call(draw(2, 1, 3, 4), draw(5, 4, 2)), call(draw(0, 4), draw(4, 2)),
+        call(draw(3, 0), draw(0, 2)), call(draw(40, 33), draw(33, 50)),
+    ],
+    reference=np.matmul,
+)
 def matmul(input: Any, other: Any) -> Any:
     """The matrix product, as NumPy's ``@``.
 
@@ -180,7 +200,10 @@ def matmul(input: Any, other: Any) -> Any:
     return product_of(input, other.unsqueeze(1)).squeeze(-1)
 
 
-@composite
+@composite(
+    samples=lambda draw: [call(draw(3, 4), draw(4, 2)), call(draw(0, 4), draw(4, 2))],
+    reference=np.matmul,
+)
 def mm(input: Any, mat2: Any) -> Any:
     """The product of two matrices, without broadcasting.
 
@@ -194,7 +217,7 @@ def mm(input: Any, mat2: Any) -> Any:
     return product_of(input, mat2)
 
 
-@composite
+@composite(samples=lambda draw: [call(draw(2, 3, 4), draw(2, 4, 5))], reference=np.matmul)
 def bmm(input: Any, mat2: Any) -> Any:
     """The products of two batches of matrices.
 
@@ -212,7 +235,7 @@ def bmm(input: Any, mat2: Any) -> Any:
     return product_of(input, mat2)
 
 
-@composite
+@composite(samples=lambda draw: [call(draw(3, 4), draw(4))], reference=np.matmul)
 def mv(input: Any, vec: Any) -> Any:
     """The product of a matrix and a vector.
 
@@ -225,7 +248,7 @@ def mv(input: Any, vec: Any) -> Any:
     return product_of(input, vec.unsqueeze(1)).squeeze(-1)
 
 
-@composite
+@composite(samples=lambda draw: [call(draw(4), draw(4)), call(draw(0), draw(0))], reference=np.dot)
 def dot(input: Any, tensor: Any) -> Any:
     """The sum of the products of two vectors' elements.
 
@@ -243,15 +266,17 @@ def dot(input: Any, tensor: Any) -> Any:
             f"[{tensor.shape[0]}] to have the same number of elements, but got {input.shape[0]} "
             f"and {tensor.shape[0]} elements respectively"
         )
+    if input.layout.dtype.kind == "b":
+        raise NotImplementedError("\"dot\" not implemented for 'bool'")
     if input.dtype is not tensor.dtype:
         raise RuntimeError(
             "dot : expected both vectors to have same dtype, but found "
             f"{input.dtype.name} and {tensor.dtype.name}"
         )
-    return (input * tensor).sum()
+    return (input * tensor).sum(dtype=input.dtype)
 
 
-@composite
+@composite(samples=lambda draw: [call(draw(3), draw(4))], reference=np.outer)
 def outer(input: Any, vec2: Any) -> Any:
     """All products of an element of one vector and one of the other.
 
@@ -267,7 +292,14 @@ def outer(input: Any, vec2: Any) -> Any:
     return input.unsqueeze(1) * vec2
 
 
-@composite
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 2), draw(3, 4), draw(4, 2)),
+        call(draw(2), draw(3, 4), draw(4, 2), beta=2, alpha=3),
+        call(draw(2), draw(3, 4), draw(4, 2), beta=0),
+    ],
+    reference=lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
+)
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * (mat1 @ mat2)``.
 
@@ -292,7 +324,16 @@ def _linear_layouts(input: Any, weight: Any, bias: Any) -> None:
         )
 
 
-@operation(namespace="nn.functional", as_method=False)
+@operation(
+    namespace="nn.functional",
+    as_method=False,
+    samples=lambda draw: [
+        call(draw(3, 4), draw(2, 4), draw(2)), call(draw(3, 4), draw(2, 4)),
+        call(draw(4), draw(2, 4), draw(2)), call(draw(2, 3, 4), draw(5, 4), draw(5)),
+        call(draw(3, 4), draw(4)),
+    ],
+    reference=lambda x, w, b=0: x @ w.T + b,
+)
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """``input @ weight.T + bias``.
 
@@ -337,8 +378,8 @@ def _linear_vjp(g: Any, out: Any, input: Any, weight: Any, bias: Any) -> Any:
     if g.layout.ndim != 2 or weight.layout.ndim != 2:
         return _linear_vjp_any_rank(g, input, weight, bias)
     to_input = product_of(g, weight) if input.node is not None else None
-    to_weight = product_of(_transposed(g), input) if weight.node is not None else None
-    to_bias = g.sum(0) if bias is not None else None
+    to_weight = product_of(permuted(g, (1, 0)), input) if weight.node is not None else None
+    to_bias = sum_fold.apply(g, 0) if bias is not None else None
     return to_input, to_weight, to_bias
 
 

@@ -10,7 +10,7 @@ import ctypes
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -21,14 +21,15 @@ from argand.dtypes import dtype
 from argand.kernels import jit
 from argand.kernels import random as kernels
 from argand.kernels.expr import Expr, const
-from argand.ops.create import Options, as_array, copier, new
-from argand.ops.function import composite
+from argand.ops.arrays import as_array, from_array, new
+from argand.ops.copies import copier
+from argand.ops.create import fill
 from argand.ops.map import elementwise
-from argand.ops.record import _Defaults
-from argand.ops.shape import sizes_of
+from argand.ops.record import describe
+from argand.ops.shape import permuted
 from argand.runtime import memory
 from argand.runtime.layout import dense
-from argand.runtime.tensor_base import TensorBase, make
+from argand.runtime.tensor_base import TensorBase, alias, make
 
 DEFAULT_SEED = 67280421310721  # PyTorch's
 _INT64 = dtypes.int64
@@ -42,6 +43,15 @@ def _kernel(part: str) -> Callable[..., None]:
 
 def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
+
+
+# how PyTorch stores the state of a generator (its words have 64 bits, of which 32 are used)
+_STATE = np.dtype(
+    [
+        ("seed", "<u8"), ("left", "<i4"), ("seeded", "<i4"), ("next", "<u8"), ("words", "<u8", 624),
+        ("x", "<f8"), ("kept", "<f8"), ("rho", "<f8"), ("has_kept", "<i8"), ("unused", "<i8"),
+    ]
+)  # fmt: skip
 
 
 class Generator:
@@ -63,7 +73,8 @@ class Generator:
         """Start the stream that belongs to `seed`."""
         seed = int(seed)
         if not -(1 << 63) <= seed < 1 << 64:
-            raise ValueError(f"Overflow when unpacking long: the seed {seed} needs more than 64 bits")
+            rule = f"Overflow when unpacking long: the seed {seed} needs more than 64 bits"
+            raise ValueError(rule)
         self._seed = seed & ((1 << 64) - 1)
         _kernel("seed")(self._state.ptr, _signed(self._seed), 0, 0)
         self._kept = None
@@ -93,32 +104,47 @@ class Generator:
         return [float(x) * 2.0**-53 for x in raw & np.uint64((1 << 53) - 1)]
 
     def get_state(self) -> Any:
-        """The state as a uint8 tensor, to be given to `set_state`."""
-        size = kernels.STATE_BYTES
-        out = new(dense(dtypes.uint8, (size + 24,)))
-        ctypes.memmove(out.ptr, self._state.ptr, size)
-        tail = as_array(out)[size:]
-        kept = math.nan if self._kept is None else self._kept
-        tail[:8] = np.frombuffer(np.uint64(self._seed).tobytes(), "u1")
-        tail[8:16] = np.frombuffer(np.float64(kept).tobytes(), "u1")
-        tail[16:] = self._kept is not None
+        """The state as a uint8 tensor, to be given to `set_state`: PyTorch's form, byte by byte."""
+        out = new(dense(dtypes.uint8, (_STATE.itemsize,)))
+        ctypes.memset(out.ptr, 0, _STATE.itemsize)
+        record = as_array(out).view(_STATE)[0]
+        words = self._words()
+        position = int(words[-1])
+        record["seed"] = self._seed
+        record["seeded"] = 1
+        record["left"] = len(words) - position
+        record["next"] = position
+        record["words"] = words[:-1]
+        record["has_kept"] = self._kept is not None
+        record["kept"] = self._kept or 0.0
         return out
 
     def set_state(self, new_state: Any) -> Generator:
-        """Go on from a state that `get_state` gave.
+        """Go on from a state that `get_state` gave, here or in PyTorch.
 
         Raises:
-            RuntimeError: when it is none.
+            TypeError: when it is no uint8 tensor.
+            RuntimeError: when it has another size.
         """
-        size = kernels.STATE_BYTES
-        if new_state.layout.dtype is not dtypes.uint8 or new_state.numel() != size + 24:
-            raise RuntimeError("RNG state is wrong size: it must be a uint8 tensor from get_state")
-        array = np.ascontiguousarray(as_array(new_state))
-        ctypes.memmove(self._state.ptr, array.ctypes.data, size)
-        self._seed = int(array[size : size + 8].view("u8")[0])
-        kept = float(array[size + 8 : size + 16].view("f8")[0])
-        self._kept = kept if array[-1] else None
+        if new_state.layout.dtype is not dtypes.uint8:
+            raise TypeError("RNG state must be a torch.ByteTensor")
+        if new_state.layout.shape != (_STATE.itemsize,):
+            raise RuntimeError(
+                f"RNG state is wrong size: expected {_STATE.itemsize} bytes from get_state, got "
+                f"{describe(new_state)}"
+            )
+        record = np.ascontiguousarray(as_array(new_state)).view(_STATE)[0]
+        words = self._words()
+        words[:-1] = record["words"]
+        words[-1] = record["next"] if record["left"] > 1 else len(words) - 1
+        self._seed = int(record["seed"])
+        self._kept = float(record["kept"]) if record["has_kept"] else None
         return self
+
+    def _words(self) -> Any:
+        """The Mersenne Twister's words and the position of the next one."""
+        layout = dense(dtypes.int32, (kernels.STATE_WORDS,))
+        return as_array(make(self._state, layout)).view(np.uint32)
 
     def clone_state(self) -> Generator:
         """Another generator that will draw the same numbers."""
@@ -177,7 +203,13 @@ def _unit(raw: Expr, kind: dtype) -> Expr:
 @elementwise(masks=("raw",), result_of="like", **_HIDDEN)
 def uniform_of(raw: Expr, like: Expr, low: Expr, high: Expr) -> Expr:
     """A uniform number between `low` and `high`; `like` has the type."""
-    return _unit(raw, like.dtype) * (high - low) + low
+    return below_limit.body(_unit(raw, like.dtype).fma(high - low, low), low, high)
+
+
+@elementwise(**_HIDDEN)
+def below_limit(value: Expr, low: Expr, high: Expr) -> Expr:
+    """What was rounded up to the end of a half-open range is its begin."""
+    return value.eq(high).where(low, value)
 
 
 @elementwise(masks=("first", "second"), result_of="like", **_HIDDEN)
@@ -201,29 +233,37 @@ def below(raw: Expr, p: Expr) -> Expr:
     return _unit(raw, dtypes.float64) < p.to(dtypes.float64)
 
 
+def _in_memory_order(out: Any) -> Any:
+    """A view with the dimensions in the order of memory, in which PyTorch fills."""
+    if out.layout.contiguous:
+        return out
+    strides = out.layout.strides
+    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
+    return permuted(alias(out), tuple(order))
+
+
 def uniform_into(out: Any, low: float, high: float, generator: Generator | None) -> Any:
     """Fill `out` with uniform numbers."""
     kind = out.layout.dtype
     if kind.kind != "f":
-        raise RuntimeError(f'"check_uniform_bounds" not implemented for \'{kind.name}\'')
+        raise NotImplementedError(f'"check_uniform_bounds" not implemented for \'{kind.name}\'')
     if low > high:
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
         )
     raw = _of(generator).draw("raw64" if kind is dtypes.float64 else "raw32", out.layout.numel)
-    one = _zero_of(dtypes.float64 if kind is dtypes.float64 else dtypes.float32)
-    values = uniform_of(raw.view(out.shape), one, low, high)
-    copier.into(out, values)
+    one = unit_of(dtypes.float64 if kind is dtypes.float64 else dtypes.float32)
+    target = _in_memory_order(out)
+    copier.into(target, uniform_of(raw.view(target.shape), one, low, high))
+    if kind.itemsize < 4:
+        limits = [fill(new(dense(kind, ())), limit) for limit in (low, high)]
+        copier.into(target, below_limit(target, *limits))
     return out
 
 
-def _zero_of(kind: dtype) -> Any:
-    """A 0-d tensor that only says which type is meant."""
-    return _zeros(kind)
-
-
 @cache
-def _zeros(kind: dtype) -> Any:
+def unit_of(kind: dtype) -> Any:
+    """A 0-d tensor that only says which type is meant."""
     out = new(dense(kind, ()))
     ctypes.memset(out.ptr, 0, kind.itemsize)
     return out
@@ -235,12 +275,13 @@ def normal_into(out: Any, mean: float, std: float, generator: Generator | None) 
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     kind = out.layout.dtype
     if kind.kind != "f":
-        raise RuntimeError(f'"normal_kernel_cpu" not implemented for \'{kind.name}\'')
+        raise NotImplementedError(f'"normal_kernel_cpu" not implemented for \'{kind.name}\'')
     count = out.layout.numel
     source = _of(generator)
     if count < 16 or not out.layout.contiguous:
-        values = np.array(_few_normals(source, count)) * std + mean
-        as_array(out)[...] = values.reshape(tuple(out.shape))
+        values = from_array(np.array(_few_normals(source, count)) * std + mean)
+        target = _in_memory_order(out)
+        copier.into(target, values.view(target.shape))
         return out
     wide = kind is dtypes.float64
     work = dtypes.float64 if wide else dtypes.float32
@@ -263,14 +304,14 @@ def _sixteens(raw: Any, out: Any, count: int) -> None:
     """Groups of 16: eight radii, eight angles; cosines in front, sines behind."""
     groups = raw.narrow(0, 0, count).view(-1, 2, 8)
     target = out.view(-1, 2, 8)
-    pair = normal_pair(groups.select(1, 0), groups.select(1, 1), _zero_of(out.dtype))
+    pair = normal_pair(groups.select(1, 0), groups.select(1, 1), unit_of(out.dtype))
     for half, values in enumerate(pair):
         copier.into(target.select(1, half), values)
 
 
 def _few_normals(generator: Generator, count: int) -> list[float]:
     """Fewer than 16: pairs of doubles; the second of a pair is kept for the next call."""
-    found = []
+    found: list[float] = []
     while len(found) < count:
         if generator._kept is not None:
             found.append(generator._kept)
@@ -286,166 +327,66 @@ def _few_normals(generator: Generator, count: int) -> list[float]:
 def integers_into(out: Any, low: int, high: int, generator: Generator | None) -> Any:
     """Fill `out` with integers from `low` to ``high - 1``."""
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
+    kind = out.layout.dtype
+    bits = 1 if kind.kind == "b" else 8 * kind.itemsize
+    if kind.kind in "ub" and (low < 0 or high > 1 << bits):
+        raise RuntimeError(f"from or to is out of bounds for {kind.name}: {low}, {high}")
     span = high - low
     source = _of(generator)
-    if span < 1 << 32:
+    target = _in_memory_order(out)
+    if span < 1 << 28:  # PyTorch draws 64 bits from here on, so that the remainder is even enough
         raw = source.draw("raw32", out.layout.numel)
-        copier.into(out, in_range(raw, span, low).view(out.shape))
+        copier.into(target, in_range(raw, span, low).view(target.shape))
     else:
         raw64 = as_array(source.draw("raw64", out.layout.numel)).astype(np.uint64)
         values = (raw64 % np.uint64(span)).astype(np.int64) + np.int64(low)
-        as_array(out)[...] = values.reshape(tuple(out.shape))
+        copier.into(target, from_array(values).view(target.shape))
+    return out
+
+
+def anything_into(out: Any, generator: Generator | None) -> Any:
+    """Fill `out` with all the integers that its type holds from 0 on."""
+    kind = out.layout.dtype
+    width = _EXACT_BITS.get(kind, 8 * kind.itemsize - (kind.kind == "i"))
+    span = (1 << width) + (kind.kind == "f")
+    if kind.itemsize == 8:
+        return integers_into(out, 0, span, generator)
+    target = _in_memory_order(out)
+    raw = _of(generator).draw("raw32", out.layout.numel)
+    copier.into(target, in_range(raw, span, 0).view(target.shape))
+    return out
+
+
+_EXACT_BITS = {
+    dtypes.float32: 24, dtypes.float64: 53, dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.bool_: 1,
+}  # fmt: skip
+
+
+def exponential_into(out: Any, lambd: float, generator: Generator | None) -> Any:
+    """Fill `out` with exponential numbers of rate `lambd`."""
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    target = _in_memory_order(out)
+    raw = _of(generator).draw("raw64", out.layout.numel).view(target.shape)
+    unit = uniform_of(raw, unit_of(dtypes.float64), 0.0, 1.0)
+    copier.into(target, (-unit).log1p() / -lambd)
     return out
 
 
 def bernoulli_into(out: Any, p: Any, generator: Generator | None) -> Any:
     """Fill `out` with ones with probability `p`, zeros otherwise."""
     if isinstance(p, TensorBase):
-        count = out.layout.numel
-        raw = _of(generator).draw("raw64", count).view(out.shape)
-        copier.into(out, below(raw, p))
+        wide = p.layout.dtype is dtypes.float64
+        raw = _of(generator).draw("raw64" if wide else "raw32", out.layout.numel).view(out.shape)
+        unit = uniform_of(raw, unit_of(dtypes.float64 if wide else dtypes.float32), 0.0, 1.0)
+        copier.into(out, unit < alias(p))
         return out
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    raw = _of(generator).draw("raw64", out.layout.numel).view(out.shape)
-    copier.into(out, below(raw, _zero_of(dtypes.float64) + p))
-    return out
-
-
-# ---- public functions ---------------------------------------------------------------------------
-
-
-def _random(name: str, size: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Options, Any]:
-    generator = kwargs.pop("generator", None)
-    if "size" in kwargs:
-        size = (kwargs.pop("size"),)
-    options = Options(**kwargs)
-    kind = options.kind or _Defaults.float_dtype
-    return new(dense(kind, sizes_of(name, size))), options, generator
-
-
-@composite(as_method=False)
-def rand(*size: Any, **kwargs: Any) -> Any:
-    """Uniform numbers between 0 and 1.
-
-    >>> import argand
-    >>> g = argand.manual_seed(0)
-    >>> argand.rand(2)
-    tensor([0.4963, 0.7682])
-    """
-    out, options, generator = _random("rand", size, kwargs)
-    return options.finish(uniform_into(out, 0.0, 1.0, generator))
-
-
-@composite(as_method=False)
-def randn(*size: Any, **kwargs: Any) -> Any:
-    """Normal numbers with mean 0 and deviation 1.
-
-    >>> import argand
-    >>> g = argand.manual_seed(0)
-    >>> argand.randn(2)
-    tensor([ 1.5410, -0.2934])
-    """
-    out, options, generator = _random("randn", size, kwargs)
-    return options.finish(normal_into(out, 0.0, 1.0, generator))
-
-
-@composite(as_method=False)
-def rand_like(input: Any, **kwargs: Any) -> Any:
-    """Uniform numbers in the shape and type of `input`.
-
-    >>> import argand
-    >>> argand.rand_like(argand.zeros(2)).shape
-    torch.Size([2])
-    """
-    kwargs.setdefault("dtype", input.layout.dtype)
-    return rand.body(tuple(input.shape), **kwargs)
-
-
-@composite(as_method=False)
-def randn_like(input: Any, **kwargs: Any) -> Any:
-    """Normal numbers in the shape and type of `input`.
-
-    >>> import argand
-    >>> argand.randn_like(argand.zeros(2)).shape
-    torch.Size([2])
-    """
-    kwargs.setdefault("dtype", input.layout.dtype)
-    return randn.body(tuple(input.shape), **kwargs)
-
-
-@composite(as_method=False)
-def randint(low: int, high: Any = None, size: Any = None, **kwargs: Any) -> Any:
-    """Integers from `low` (0 if left out) to ``high - 1``.
-
-    >>> import argand
-    >>> g = argand.manual_seed(0)
-    >>> argand.randint(0, 10, (3,))
-    tensor([4, 9, 3])
-    """
-    if size is None:
-        low, high, size = 0, low, high
-    if high is None:
-        low, high = 0, low
-    generator = kwargs.pop("generator", None)
-    options = Options(**kwargs)
-    out = new(dense(options.kind or _INT64, sizes_of("randint", (size,))))
-    return options.finish(integers_into(out, int(low), int(high), generator))
-
-
-@composite(as_method=False)
-def randperm(n: int, **kwargs: Any) -> Any:
-    """A random permutation of ``0 ... n - 1``.
-
-    >>> import argand
-    >>> g = argand.manual_seed(0)
-    >>> sorted(argand.randperm(4).tolist())
-    [0, 1, 2, 3]
-    """
-    if n < 0:
-        raise RuntimeError(f"n must be non-negative, got {n}")
-    generator = kwargs.pop("generator", None)
-    options = Options(**kwargs)
-    out = _of(generator).draw("shuffle", n)
-    if options.kind not in (None, _INT64):
-        out = out.to(options.kind)
-    return options.finish(out)
-
-
-@composite(as_method=False)
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, **kwargs: Any) -> Any:
-    """Normal numbers with given means and deviations.
-
-    >>> import argand
-    >>> argand.normal(0.0, 1.0, (2,)).shape
-    torch.Size([2])
-    """
-    generator = kwargs.pop("generator", None)
-    if size is not None:
-        options = Options(**kwargs)
-        out = new(dense(options.kind or _Defaults.float_dtype, sizes_of("normal", (size,))))
-        return options.finish(normal_into(out, float(mean), float(std), generator))
-    like = mean if isinstance(mean, TensorBase) else std
-    shape = (mean + std * 0).shape if isinstance(mean, TensorBase) else like.shape
-    out = normal_into(new(dense(like.dtype, shape)), 0.0, 1.0, generator)
-    return out * std + mean
-
-
-@composite
-def bernoulli(input: Any, *, generator: Generator | None = None) -> Any:
-    """1 with the probability that `input` holds, 0 otherwise.
-
-    >>> import argand
-    >>> argand.bernoulli(argand.ones(2))
-    tensor([1., 1.])
-    """
-    kind = input.layout.dtype
-    if kind.kind != "f":
-        raise RuntimeError(f'"bernoulli_tensor_cpu_p_" not implemented for \'{kind.name}\'')
-    wide = kind is dtypes.float64
-    out = new(dense(kind, input.shape))
-    raw = _of(generator).draw("raw64" if wide else "raw32", out.layout.numel).view(out.shape)
-    unit = uniform_of(raw, _zero_of(kind if wide else dtypes.float32), 0.0, 1.0)
-    copier.into(out, unit < input.detach())
+    target = _in_memory_order(out)
+    raw = _of(generator).draw("raw64", out.layout.numel).view(target.shape)
+    copier.into(target, below(raw, unit_of(dtypes.float64) + p))
     return out

@@ -1,20 +1,22 @@
 """Records: everything the project knows about an operation, in one object.
 
-Functions, methods, in-place forms, ``out=``, aliases, documentation, stubs and tests derive from the
-records in `RECORDS`; there is no other list of operations.
+Functions, methods, in-place forms, ``out=``, aliases, documentation, stubs and tests derive from
+the records in `RECORDS`; there is no other list of operations.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from argand import dtypes
 from argand.dtypes import dtype
+from argand.ops.samples import Samples
 from argand.runtime.tensor_base import TensorBase
 
-NUMBERS = (bool, int, float, complex)
+_VAR_POSITIONAL = 0x04  # CPython's flag of a function with ``*parameters``
+NUMBERS: tuple[type[Any], ...] = (bool, int, float, complex)
+Either = Any  # the type of results that are one tensor or several, as the arguments ask
 
 
 class _Defaults:
@@ -32,7 +34,7 @@ def get_default_dtype() -> dtype:
     return _Defaults.float_dtype
 
 
-def set_default_dtype(kind: dtype) -> None:
+def set_default_dtype(kind: Any) -> None:
     """Make `kind` the floating type of new tensors.
 
     Raises:
@@ -56,9 +58,14 @@ class Record:
         as_function: whether it is a function of the package.
         in_place: whether there is ``name_``, which changes its first argument.
         aliases: further names.
+        namespace: the module that has it as a function, for example ``nn.functional``; the package
+            when empty.
+        graph_name: what its nodes in the graph are called, without the number at the end.
         operators: Python's special methods that mean this operation.
         reference: the same with NumPy, for tests; None: derived or compared otherwise.
-        samples: functions that make arguments for tests.
+        samples: calls for tests; see ``argand.ops.samples``.
+        unpredictable: whether results are random or uninitialized, so that tests do not compare
+            values.
     """
 
     def __init__(
@@ -72,15 +79,18 @@ class Record:
         aliases: Sequence[str] = (),
         operators: Sequence[str] = (),
         namespace: str = "",
+        graph_name: str = "",
         reference: Callable[..., Any] | None = None,
-        samples: Callable[..., Any] | None = None,
+        samples: Samples | None = None,
+        unpredictable: bool = False,
     ) -> None:
         self.body = body
         self.name = name or body.__name__
         self.__name__ = self.name
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
-        self.signature = inspect.signature(body)
+        self.parameters = _parameters(body)
+        self.defaults = _defaults(body)
         self.plans: dict[Any, Any] = {}
         self.as_method = as_method
         self.as_function = as_function
@@ -88,9 +98,35 @@ class Record:
         self.aliases = tuple(aliases)
         self.operators = tuple(operators)
         self.namespace = namespace
+        self.graph_name = camel(graph_name or self.name) + "Backward"
         self.reference = reference
         self.samples = samples
+        self.unpredictable = unpredictable
         register(self)
+
+    def bind(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """The values of all parameters of the body, for a call with these arguments.
+
+        Raises:
+            TypeError: when an argument is missing, unknown, or given twice.
+        """
+        values = list(args)
+        used = 0
+        for name in self.parameters[len(values) :]:
+            if name in named:
+                values.append(named[name])
+                used += 1
+            elif name in self.defaults:
+                values.append(self.defaults[name])
+            else:
+                raise TypeError(f"{self.name}() missing required argument '{name}'")
+        if used < len(named):
+            wrong = next(n for n in named if n not in self.parameters[len(args) :])
+            raise TypeError(f"{self.name}() got an unexpected argument '{wrong}'")
+        if len(values) > len(self.parameters):
+            rule = f"takes {len(self.parameters)} arguments but {len(values)} were given"
+            raise TypeError(f"{self.name}() {rule}")
+        return values
 
     def forget(self) -> None:
         """Drop all plans: a setting that shaped them has changed."""
@@ -115,6 +151,25 @@ class Record:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
+
+
+def _parameters(body: Callable[..., Any]) -> list[str]:
+    """The names of a function's parameters, by its code: `inspect` is slow to load."""
+    code = body.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & _VAR_POSITIONAL)
+    return list(code.co_varnames[:count])
+
+
+def _defaults(body: Callable[..., Any]) -> dict[str, Any]:
+    values = body.__defaults__ or ()
+    names = body.__code__.co_varnames[: body.__code__.co_argcount]
+    return dict(zip(names[len(names) - len(values) :], values)) | (body.__kwdefaults__ or {})
+
+
+def camel(name: str) -> str:
+    """``log_softmax`` as ``LogSoftmax``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
 RECORDS: dict[str, Record] = {}

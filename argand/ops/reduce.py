@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ import numpy as np
 from argand import dtypes
 from argand.dtypes import dtype
 from argand.kernels.expr import Expr
-from argand.ops.fold import Fold, normalize_dims, reduction
+from argand.ops.dims import normalize_dims
+from argand.ops.fold import Fold, reduction
 from argand.ops.function import composite
-from argand.ops.record import _Defaults
+from argand.ops.record import Either, _Defaults
+from argand.ops.samples import Call, Draw, call
+from argand.ops.shape import expand_to
 
 
 def _widened(x: Expr) -> Expr:
@@ -21,7 +24,7 @@ def _widened(x: Expr) -> Expr:
     return x.to(dtypes.int64) if x.dtype.kind in "bui" else x
 
 
-@reduction(as_method=False, as_function=False, reference=np.sum)
+@reduction(as_method=False, as_function=False, reference=np.sum, graph_name="sum")
 def sum_fold(x: Expr, index: Expr) -> Fold:
     """Adds all elements."""
     return Fold((_widened(x),), lambda a, b: a + b, (0,))
@@ -29,10 +32,14 @@ def sum_fold(x: Expr, index: Expr) -> Fold:
 
 @sum_fold.vjp()
 def _sum_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
-    return g.to(input.dtype).expand(input.shape)
+    return expand_to(_typed(g, input), input.layout.shape)
 
 
-@reduction(as_method=False, as_function=False, reference=np.mean)
+def _typed(g: Any, input: Any) -> Any:
+    return g if g.layout.dtype is input.layout.dtype else g.to(input.dtype)
+
+
+@reduction(as_method=False, as_function=False, reference=np.mean, graph_name="mean")
 def mean_fold(x: Expr, index: Expr) -> Fold:
     """Adds all elements and divides by their number."""
     return Fold((x,), lambda a, b: a + b, (0,), lambda total, n: total / n.to(total.dtype))
@@ -41,10 +48,10 @@ def mean_fold(x: Expr, index: Expr) -> Fold:
 @mean_fold.vjp()
 def _mean_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
     count = math.prod(input.shape[d] for d in dims)
-    return (g.to(input.dtype) / count).expand(input.shape)
+    return expand_to(_typed(g, input) / count, input.layout.shape)
 
 
-@reduction(as_method=False, as_function=False, reference=np.prod)
+@reduction(as_method=False, as_function=False, reference=np.prod, graph_name="prod")
 def prod_fold(x: Expr, index: Expr) -> Fold:
     """Multiplies all elements."""
     return Fold((_widened(x),), lambda a, b: a * b, (1,))
@@ -55,21 +62,24 @@ def _prod_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
     zeros = input == 0
     if not zeros.any().item():
         return g * outputs[0] / input
-    # with one zero only its own element has a gradient, with more none has
-    others = input.masked_fill(zeros, 1.0)
+    # beside one zero only that element has a gradient, beside several none has
+    nonzero = input.masked_fill(zeros, 1.0)
+    others, count = nonzero, zeros
     for d in dims:
         others = prod_fold.apply(others, d, True)
-        zeros = sum_fold.apply(zeros, d, True)
-    return g * ((input == 0) & (zeros == 1)).to(input.dtype) * others
+        count = sum_fold.apply(count, d, True)
+    lone = (zeros & (count == 1)).to(input.dtype)
+    plain = (count == 0).to(input.dtype)
+    return g * others * (lone + plain / nonzero)
 
 
-@reduction(as_method=False, as_function=False, reference=np.any)
+@reduction(as_method=False, as_function=False, reference=np.any, graph_name="any")
 def any_fold(x: Expr, index: Expr) -> Fold:
     """Whether some element is nonzero."""
     return Fold((x.to(dtypes.bool_),), lambda a, b: a | b, (False,))
 
 
-@reduction(as_method=False, as_function=False, reference=np.all)
+@reduction(as_method=False, as_function=False, reference=np.all, graph_name="all")
 def all_fold(x: Expr, index: Expr) -> Fold:
     """Whether every element is nonzero."""
     return Fold((x.to(dtypes.bool_),), lambda a, b: a & b, (True,))
@@ -91,13 +101,13 @@ def _highest(kind: dtype) -> float | int | bool:
     return (1 << (8 * kind.itemsize - (kind.kind == "i"))) - 1
 
 
-@reduction(as_method=False, as_function=False, empty=False, reference=np.max)
+@reduction(as_method=False, as_function=False, empty=False, reference=np.max, graph_name="amax")
 def amax_fold(x: Expr, index: Expr) -> Fold:
     """The largest element; NaN where there is one."""
     return Fold((x,), lambda a, b: a.maximum(b), (_lowest(x.dtype),))
 
 
-@reduction(as_method=False, as_function=False, empty=False, reference=np.min)
+@reduction(as_method=False, as_function=False, empty=False, reference=np.min, graph_name="amin")
 def amin_fold(x: Expr, index: Expr) -> Fold:
     """The smallest element; NaN where there is one."""
     return Fold((x,), lambda a, b: a.minimum(b), (_highest(x.dtype),))
@@ -127,14 +137,14 @@ def _first_best(x: Expr, index: Expr, better: Any, worst: Any) -> Fold:
     return Fold((x, index), combine, (worst, 2**62))
 
 
-@reduction(as_method=False, as_function=False, empty=False)
+@reduction(as_method=False, as_function=False, empty=False, graph_name="max")
 def max_fold(x: Expr, index: Expr) -> Fold:
     """The largest element and its position."""
     x = x.to(dtypes.uint8) if x.dtype.kind == "b" else x
     return _first_best(x, index, lambda b, a: b > a, _lowest(x.dtype))
 
 
-@reduction(as_method=False, as_function=False, empty=False)
+@reduction(as_method=False, as_function=False, empty=False, graph_name="min")
 def min_fold(x: Expr, index: Expr) -> Fold:
     """The smallest element and its position."""
     x = x.to(dtypes.uint8) if x.dtype.kind == "b" else x
@@ -153,7 +163,87 @@ min_fold.vjp(saves_output=True)(_selected_vjp)
 Dims = int | Sequence[int] | None
 
 
-@composite
+# ---- for tests ----------------------------------------------------------------------------------
+
+
+def _full_dim_samples(draw: Draw) -> Iterable[Call]:
+    yield call(draw(3, 4))
+    yield call(draw(3, 4), 0)
+    yield call(draw(2, 3, 4), 1, keepdim=True)
+    yield call(draw(2, 3, 4), dim=-1)
+    yield call(draw(), 0)
+    yield call(draw(0, 3), 1)
+    yield call(draw(37, 5), 0)
+    yield call(draw(5, 37), 1)
+
+
+def _full_dims_samples(draw: Draw) -> Iterable[Call]:
+    yield from _full_dim_samples(draw)
+    yield call(draw(2, 3, 4), (0, 2))
+    yield call(draw(2, 3, 4), (0, 1), True)
+
+
+def _dim_samples(draw: Draw) -> Iterable[Call]:
+    yield from _full_dim_samples(draw)
+    yield call(draw(0, 3))
+    yield call(draw(0, 3), 0)
+
+
+def _dims_samples(draw: Draw) -> Iterable[Call]:
+    yield from _full_dims_samples(draw)
+    yield call(draw(0, 3))
+    yield call(draw(2, 0, 3), (0, 1))
+
+
+def _extremum_samples(draw: Draw) -> Iterable[Call]:
+    yield call(draw(3, 4))
+    yield call(draw(3, 4), 0)
+    yield call(draw(2, 3, 4), -2, keepdim=True)
+    yield call(draw(), 0)
+    yield call(draw(3, 4), draw(3, 4))
+
+
+def _spread_samples(draw: Draw) -> Iterable[Call]:
+    yield call(draw(3, 4))
+    yield call(draw(3, 4), 0)
+    yield call(draw(3, 4), (0, 1), keepdim=True)
+    yield call(draw(3, 4), 1, correction=0)
+    yield call(draw(3, 4), unbiased=False)
+
+
+def _along(function: Any) -> Any:
+    """A reduction of NumPy with this package's arguments."""
+
+    def reference(x: Any, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+        return function(x, dim if x.ndim else None, keepdims=keepdim)
+
+    return reference
+
+
+def _extremum_reference(every: Any, places: Any, pairwise: Any) -> Any:
+    def reference(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        if isinstance(dim, np.ndarray):
+            return pairwise(x, dim)
+        if dim is None or not x.ndim:
+            return every(x) if dim is None else (x, 0)
+        return every(x, dim, keepdims=keepdim), places(x, dim, keepdims=keepdim)
+
+    return reference
+
+
+def _spread_reference(function: Any) -> Any:
+    def reference(
+        x: Any, dim: Any = None, correction: int = 1, keepdim: bool = False, unbiased: bool = True
+    ) -> Any:
+        return function(x, dim, ddof=correction if unbiased else 0, keepdims=keepdim)
+
+    return reference
+
+
+# ---- public reductions --------------------------------------------------------------------------
+
+
+@composite(samples=_dims_samples, reference=_along(np.sum))
 def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
     """The sum of all elements, or over dimensions.
 
@@ -169,7 +259,7 @@ def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | N
     return sum_fold.apply(input, dim, keepdim, dtype)
 
 
-@composite
+@composite(samples=_dims_samples, reference=_along(np.mean))
 def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
     """The mean of all elements, or over dimensions.
 
@@ -185,7 +275,7 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | 
     return mean_fold.apply(input, dim, keepdim, dtype)
 
 
-@composite
+@composite(samples=_dim_samples, reference=_along(np.prod))
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *,
          dtype: dtype | None = None) -> Any:  # fmt: skip
     """The product of all elements, or over a dimension.
@@ -197,7 +287,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *,
     return prod_fold.apply(input, dim, keepdim, dtype)
 
 
-@composite
+@composite(samples=_dims_samples, reference=_along(np.any))
 def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether some element is nonzero.
 
@@ -208,7 +298,7 @@ def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return _as_mask(any_fold.apply(input, dim, keepdim), input)
 
 
-@composite
+@composite(samples=_dims_samples, reference=_along(np.all))
 def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether every element is nonzero.
 
@@ -224,7 +314,7 @@ def _as_mask(result: Any, input: Any) -> Any:
     return result.to(input.dtype) if input.dtype is dtypes.uint8 else result
 
 
-@composite
+@composite(samples=_full_dims_samples, reference=_along(np.max))
 def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The largest element over dimensions; equal ones share the gradient.
 
@@ -235,7 +325,7 @@ def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return amax_fold.apply(input, dim, keepdim)
 
 
-@composite
+@composite(samples=_full_dims_samples, reference=_along(np.min))
 def amin(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """The smallest element over dimensions; equal ones share the gradient.
 
@@ -246,7 +336,7 @@ def amin(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return amin_fold.apply(input, dim, keepdim)
 
 
-@composite
+@composite(samples=_full_dim_samples, reference=_along(np.argmax))
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The position of the largest element; without `dim`, in the flattened tensor.
 
@@ -254,10 +344,10 @@ def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     >>> argand.tensor([[1, 5], [7, 4]]).argmax(1)
     tensor([1, 0])
     """
-    return max_fold.apply(input.detach(), dim, keepdim)[1]
+    return _position("argmax", max_fold, input, dim, keepdim)
 
 
-@composite
+@composite(samples=_full_dim_samples, reference=_along(np.argmin))
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The position of the smallest element; without `dim`, in the flattened tensor.
 
@@ -265,7 +355,13 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     >>> argand.tensor([[1, 5], [7, 4]]).argmin(1)
     tensor([0, 1])
     """
-    return min_fold.apply(input.detach(), dim, keepdim)[1]
+    return _position("argmin", min_fold, input, dim, keepdim)
+
+
+def _position(name: str, fold: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
+    if input.layout.dtype.kind == "b":
+        raise NotImplementedError(f'"{name}" not implemented for \'bool\'')
+    return fold.apply(input.detach(), dim, keepdim)[1]
 
 
 class _Selection(tuple[Any, Any]):
@@ -296,8 +392,8 @@ class _Min(_Selection):
     kind = "min"
 
 
-@composite
-def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+@composite(samples=_extremum_samples, reference=_extremum_reference(np.max, np.argmax, np.maximum))
+def max(input: Any, dim: Any = None, keepdim: bool = False) -> Either:
     """The largest element; with a dimension, values and indices; with a tensor, `maximum`.
 
     >>> import argand
@@ -308,8 +404,8 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _extremum(input, dim, keepdim, amax_fold, max_fold, _Max, "maximum")
 
 
-@composite
-def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+@composite(samples=_extremum_samples, reference=_extremum_reference(np.min, np.argmin, np.minimum))
+def min(input: Any, dim: Any = None, keepdim: bool = False) -> Either:
     """The smallest element; with a dimension, values and indices; with a tensor, `minimum`.
 
     >>> import argand
@@ -330,7 +426,7 @@ def _extremum(
     return kind((values.to(input.dtype), indices))
 
 
-@composite
+@composite(samples=_spread_samples, reference=_spread_reference(np.var))
 def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False,
         unbiased: bool | None = None) -> Any:  # fmt: skip
     """The variance; the sum of squares is divided by the count less `correction`.
@@ -339,6 +435,8 @@ def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
     >>> argand.tensor([1.0, 3.0]).var()
     tensor(2.)
     """
+    if input.layout.dtype.kind not in "fc":
+        raise RuntimeError("std and var only support floating point and complex dtypes")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None:
@@ -351,7 +449,7 @@ def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
     return total / (left if left > 0 else 0.0)
 
 
-@composite
+@composite(samples=_spread_samples, reference=_spread_reference(np.std))
 def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False,
         unbiased: bool | None = None) -> Any:  # fmt: skip
     """The standard deviation: the root of `var`.
@@ -365,7 +463,13 @@ def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
     ).sqrt()
 
 
-@composite
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 4), 0), call(draw(3, 4), (0, 1)), call(draw(3, 4), 1, keepdim=True),
+        call(draw(), 0),
+    ],
+    reference=_along(lambda x, dims, keepdims: np.log(np.exp(x).sum(dims, keepdims=keepdims))),
+)
 def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
     """``log(sum(exp(input)))``, shifted so that nothing overflows.
 

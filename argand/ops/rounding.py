@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from argand.kernels.expr import Expr
-from argand.ops.map import elementwise
+from argand.kernels.expr import SCALAR, Expr
+from argand.ops.map import EVERY, FLOATING, NUMERIC, elementwise
+from argand.ops.samples import ANY, operands
 
 
-@elementwise(in_place=True, reference=np.floor)
+@elementwise(in_place=True, reference=np.floor, kinds=NUMERIC)
 def floor(input: Expr) -> Expr:
     """The largest integer that is not larger.
 
@@ -19,7 +20,7 @@ def floor(input: Expr) -> Expr:
     return input.floor() if input.dtype.kind == "f" else input
 
 
-@elementwise(in_place=True, reference=np.ceil)
+@elementwise(in_place=True, reference=np.ceil, kinds=NUMERIC)
 def ceil(input: Expr) -> Expr:
     """The smallest integer that is not smaller.
 
@@ -30,7 +31,7 @@ def ceil(input: Expr) -> Expr:
     return input.ceil() if input.dtype.kind == "f" else input
 
 
-@elementwise(in_place=True, aliases=("fix",), reference=np.trunc)
+@elementwise(in_place=True, aliases=("fix",), reference=np.trunc, kinds=NUMERIC)
 def trunc(input: Expr) -> Expr:
     """The integer part.
 
@@ -41,7 +42,12 @@ def trunc(input: Expr) -> Expr:
     return input.trunc() if input.dtype.kind == "f" else input
 
 
-@elementwise(in_place=True, reference=np.round)
+@elementwise(
+    in_place=True,
+    reference=np.round,
+    samples=operands(ANY, settings=[{"decimals": 1}, {"decimals": -1}]),
+    kinds=NUMERIC,
+)
 def round(input: Expr, decimals: int = 0) -> Expr:
     """The nearest integer, halves to even; or the nearest multiple of ``10 ** -decimals``.
 
@@ -50,6 +56,8 @@ def round(input: Expr, decimals: int = 0) -> Expr:
     tensor([0., 2.])
     """
     if input.dtype.kind != "f":
+        if decimals:
+            raise NotImplementedError(f'"round" not implemented for \'{input.dtype.name}\'')
         return input
     if decimals == 0:
         return input.round()
@@ -59,7 +67,7 @@ def round(input: Expr, decimals: int = 0) -> Expr:
     return (input / factor).round() * factor
 
 
-@elementwise(in_place=True, reference=lambda x: x - np.trunc(x))
+@elementwise(in_place=True, reference=lambda x: x - np.trunc(x), kinds=FLOATING)
 def frac(input: Expr) -> Expr:
     """The part behind the point, with the sign of the input.
 
@@ -70,7 +78,11 @@ def frac(input: Expr) -> Expr:
     return input - input.trunc()
 
 
-@elementwise(reference=np.maximum)
+@elementwise(
+    reference=np.maximum,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
 def maximum(input: Expr, other: Expr) -> Expr:
     """The larger of two; NaN where one is.
 
@@ -81,7 +93,11 @@ def maximum(input: Expr, other: Expr) -> Expr:
     return input.maximum(other)
 
 
-@elementwise(reference=np.minimum)
+@elementwise(
+    reference=np.minimum,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
 def minimum(input: Expr, other: Expr) -> Expr:
     """The smaller of two; NaN where one is.
 
@@ -94,6 +110,9 @@ def minimum(input: Expr, other: Expr) -> Expr:
 
 def _limited(x: Expr, low: Expr | None, high: Expr | None) -> Expr:
     """Clamp, with the whole gradient at the limits, as PyTorch has it."""
+    for limit in (low, high):
+        if limit is not None and limit.op == SCALAR and x.dtype.kind == "b":
+            raise NotImplementedError("\"clamp\" not implemented for 'bool'")
     if low is not None:
         x = (x < low).where(low, x)
     if high is not None:
@@ -101,13 +120,13 @@ def _limited(x: Expr, low: Expr | None, high: Expr | None) -> Expr:
     return x
 
 
-@elementwise(in_place=True, as_method=False, as_function=False)
+@elementwise(in_place=True, as_method=False, as_function=False, kinds=NUMERIC, tensors=("input",))
 def clamp_both(input: Expr, min: Expr, max: Expr) -> Expr:
     """Limit to ``min`` below and ``max`` above."""
     return _limited(input, min, max)
 
 
-@elementwise(in_place=True, reference=np.maximum)
+@elementwise(in_place=True, reference=np.maximum, tensors=("input",), kinds=EVERY)
 def clamp_min(input: Expr, min: Expr) -> Expr:
     """Limit to ``min`` below.
 
@@ -118,7 +137,7 @@ def clamp_min(input: Expr, min: Expr) -> Expr:
     return _limited(input, min, None)
 
 
-@elementwise(in_place=True, reference=np.minimum)
+@elementwise(in_place=True, reference=np.minimum, tensors=("input",), kinds=EVERY)
 def clamp_max(input: Expr, max: Expr) -> Expr:
     """Limit to ``max`` above.
 

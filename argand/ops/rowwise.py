@@ -17,13 +17,21 @@ from argand.autograd.node import Node, Port
 from argand.dtypes import dtype
 from argand.kernels import jit
 from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import INPUT, Expr, differentiate, leaf, leaves, row_sum, substitute, varies
+from argand.kernels.expr import (
+    INPUT,
+    Expr,
+    differentiate,
+    leaf,
+    leaves,
+    row_sum,
+    substitute,
+    varies,
+)
 from argand.kernels.loops import BROADCAST, CONTIGUOUS, Operand, cost_of, input_leaf, lanes_for
 from argand.kernels.rows import row_kernel
-from argand.ops.fold import normalize_dim
-from argand.ops.function import camel
+from argand.ops.dims import normalize_dim
 from argand.ops.plans import BYTES_PER_NS, RELEASE_ABOVE, access_of
-from argand.ops.record import Record
+from argand.ops.record import Record, camel
 from argand.runtime import memory, threads
 from argand.runtime.layout import Iteration, Layout, dense, iteration, strided
 from argand.runtime.memory import allocate
@@ -42,11 +50,17 @@ class RowTrace(NamedTuple):
 class RowPlan:
     """A prepared kind of call."""
 
-    __slots__ = ("run", "layouts", "trace", "gradients")
+    __slots__ = ("new", "run", "layouts", "single", "trace", "gradients")
 
-    def __init__(self, run: Callable[..., None], layouts: Sequence[Layout], trace: RowTrace) -> None:
-        self.run = run
+    def __init__(
+        self, kernel: memory.Plan | None, layouts: Sequence[Layout], trace: RowTrace
+    ) -> None:
+        self.new: Callable[..., Any] = lambda *addresses: allocate(0)
+        self.run: Callable[..., None] = lambda *addresses: None
+        if kernel is not None:
+            self.new, self.run = kernel.new, kernel.run
         self.layouts = tuple(layouts)
+        self.single = len(self.layouts) == 1
         self.trace = trace
         self.gradients: dict[int, _RowGradient | None] = {}
 
@@ -75,7 +89,7 @@ class RowOperation(Record):
         **facts: Any,
     ) -> None:
         super().__init__(body, **facts)
-        self.per_row = tuple(per_row) or (False,) * len(self.signature.parameters)
+        self.per_row = tuple(per_row) or (False,) * len(self.parameters)
         self.outputs_per_row = tuple(outputs_per_row)
         self._vjp: Callable[..., Any] | None = None
 
@@ -87,28 +101,33 @@ class RowOperation(Record):
     def apply(self, operands: tuple[TensorBase, ...], dim: int) -> Any:
         """Compute along `dim` of the first operand, and record."""
         plan, outputs = self.compute(operands, dim)
-        if mode.enabled:
-            for x in operands:
-                if x.node is not None:
+        for x in operands:
+            if x.node is not None:
+                if mode.enabled:
                     self._attach(plan, operands, outputs, dim)
-                    break
-        return outputs if len(outputs) > 1 else outputs[0]
+                break
+        return outputs[0] if plan.single else outputs
 
     def compute(
         self, operands: tuple[TensorBase, ...], dim: int
     ) -> tuple[RowPlan, tuple[Any, ...]]:
         """The plan and the outputs, outside of any graph."""
-        key = (dim, *[x.layout for x in operands])
+        one = len(operands) == 1
+        key = (dim, operands[0].layout) if one else (dim, *[x.layout for x in operands])
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self._prepare([x.layout for x in operands], dim)
+            plan = self.plans[key] = self.prepare([x.layout for x in operands], dim)
+        if plan.single:
+            storage = plan.new(operands[0].ptr) if one else plan.new(*[x.ptr for x in operands])
+            return plan, (make(storage, plan.layouts[0]),)
         buffers = [allocate(layout.nbytes) for layout in plan.layouts]
         plan.run(*[x.ptr for x in operands], *[b.ptr for b in buffers])
         return plan, tuple([make(b, layout) for b, layout in zip(buffers, plan.layouts)])
 
     # ---- planning -------------------------------------------------------------------------
 
-    def _prepare(self, layouts: Sequence[Layout], dim: int) -> RowPlan:
+    def prepare(self, layouts: Sequence[Layout], dim: int) -> RowPlan:
+        """The plan for operands with these layouts."""
         first = next(x for x, per_row in zip(layouts, self.per_row) if not per_row)
         axis = normalize_dim(dim, first.ndim)
         trace = self.trace(layouts)
@@ -116,8 +135,8 @@ class RowOperation(Record):
             dense(kind, _without(first.shape, axis) if per_row else first.shape)
             for kind, per_row in zip(trace.kinds, trace.outputs_per_row)
         ]
-        run = row_launcher(trace, layouts, outputs, first.shape, axis)
-        return RowPlan(run, outputs, trace)
+        kernel = row_plan(trace, layouts, outputs, first.shape, axis)
+        return RowPlan(kernel, outputs, trace)
 
     def trace(self, layouts: Sequence[Layout]) -> RowTrace:
         symbols = [input_leaf(i, x.dtype) for i, x in enumerate(layouts)]
@@ -156,7 +175,7 @@ class RowOperation(Record):
             return results if isinstance(results, tuple) else (results,)
 
         edges = tuple([operands[i].node for i in gradient.wanted])
-        name = f"{camel(self.name.removesuffix('_rows'))}Backward0"
+        name = self.graph_name + "0"
         node = Node(name, edges, backward, tuple(saved), tuple(versions), first_output,
                     len(outputs))  # fmt: skip
         for number, output in enumerate(outputs):
@@ -215,8 +234,9 @@ class RowOperation(Record):
             totals = [written[i] for i in wanted]
         else:
             totals = [None] * len(wanted)
+            targets = [symbols[i] for i in wanted]
             for root, cotangent in zip(trace.roots, cotangents):
-                parts = differentiate(root, cotangent, [symbols[i] for i in wanted], rows=dict(known))
+                parts = differentiate(root, cotangent, targets, rows=dict(known))
                 totals = [p if t is None else t if p is None else t + p
                           for t, p in zip(totals, parts)]  # fmt: skip
         for n, i in enumerate(wanted):
@@ -231,6 +251,7 @@ class _DerivedRows(RowOperation):
 
     def __init__(self, name: str, trace: RowTrace) -> None:
         self.name = name
+        self.graph_name = camel(name) + "Backward"
         self.given = trace
         self.per_row = trace.inputs_per_row
         self.outputs_per_row = trace.outputs_per_row
@@ -251,18 +272,18 @@ def _without(shape: Sequence[int], axis: int) -> list[int]:
     return [n for d, n in enumerate(shape) if d != axis]
 
 
-def row_launcher(
+def row_plan(
     trace: RowTrace,
     inputs: Sequence[Layout],
     outputs: Sequence[Layout],
     shape: Sequence[int],
     axis: int,
-) -> Callable[..., None]:
-    """A function of the addresses of all operands that computes every row along `axis`."""
+) -> memory.Plan | None:
+    """The plan of a kernel that computes every row along `axis`; None when there is nothing."""
     layouts = [*inputs, *outputs]
     flags = (*trace.inputs_per_row, *trace.outputs_per_row)
     if prod(shape) == 0 and not any(o.numel for o in outputs):
-        return lambda *addresses: None
+        return None
     outer = _without(shape, axis) if shape else []
     walks, inner = [], []
     for layout, per_row in zip(layouts, flags):
@@ -295,15 +316,15 @@ def row_launcher(
     moved = sum(x.dtype.itemsize for x in layouts)
     vectors = -(-length // lanes)
     work = rows * (20 + vectors * (cost_of(trace.roots) / 3.0 + lanes * moved / BYTES_PER_NS))
-    plan = memory.make_plan(
+    return memory.make_plan(
         jit.address(text),
         parameters,
         len(layouts),
         units=rows,
         chunks=threads.chunks_for(work, rows),
+        new_bytes=outputs[0].nbytes if len(outputs) == 1 else 0,
         release_gil=work > RELEASE_ABOVE,
     )
-    return plan.run
 
 
 def row(body: Callable[..., Any] | None = None, **facts: Any) -> Any:

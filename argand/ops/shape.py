@@ -6,18 +6,24 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from argand.errors import message
-from argand.ops.fold import normalize_dim
-from argand.ops.function import composite, operation
+from argand.ops.dims import normalize_dim
+from argand.ops.function import composite, view
+from argand.ops.history import note_view
 from argand.ops.record import describe
+from argand.ops.samples import call
 from argand.runtime.layout import Layout, contiguous_strides, dense, strided
 from argand.runtime.tensor_base import TensorBase, make
+
+Strided = tuple[Layout, int]  # a layout, and the element of the old one where it begins
 
 
 def view_of(x: TensorBase, layout: Layout, offset: int = 0) -> Any:
     """A view of `x` from its element `offset` on."""
     out = make(x.storage, layout, x.ptr + offset * layout.dtype.itemsize)
-    out.base = x if x.base is None else x.base
+    note_view(out, x)
     return out
 
 
@@ -33,9 +39,9 @@ def sizes_of(name: str, sizes: Sequence[Any]) -> tuple[int, ...]:
         raise TypeError(message(name, "sizes must be ints", describe(sizes))) from None
 
 
-def _resolve(name: str, x: TensorBase, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _resolve(layout: Layout, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """Fill in the size given as -1."""
-    numel = x.layout.numel
+    numel = layout.numel
     if -1 in sizes:
         known = -prod(sizes)
         if sizes.count(-1) > 1:
@@ -80,29 +86,62 @@ def strides_for(layout: Layout, sizes: Sequence[int]) -> tuple[int, ...] | None:
     return tuple(reversed(strides))
 
 
-@operation(as_method=False, as_function=False)
-def view_as_sizes(input: Any, sizes: tuple[int, ...]) -> Any:
+def _flat_reference(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    first, last = start_dim % max(x.ndim, 1), end_dim % max(x.ndim, 1)
+    merged = prod(x.shape[first : last + 1])
+    return x.reshape(*x.shape[:first], merged, *x.shape[last + 1 :])
+
+
+def _squeezed_reference(x: Any, dim: Any = None) -> Any:
+    if dim is None:
+        return np.squeeze(x)
+    dims = (dim,) if isinstance(dim, int) else dim
+    return np.squeeze(x, tuple(d for d in dims if x.shape[d] == 1))
+
+
+def _expanded_reference(x: Any, *sizes: Any) -> Any:
+    wanted = sizes if isinstance(sizes[0], int) else sizes[0]
+    lead = len(wanted) - x.ndim
+    shape = [x.shape[d - lead] if n == -1 else n for d, n in enumerate(wanted)]
+    return np.broadcast_to(x, shape)
+
+
+def _summed_reference(x: Any, *size: Any) -> Any:
+    wanted = size if isinstance(size[0], int) else size[0]
+    lead = x.ndim - len(wanted)
+    ones = (1,) * lead + tuple(wanted)
+    dims = tuple(d for d, n in enumerate(ones) if n == 1)
+    return x.sum(dims, keepdims=True).reshape(wanted)
+
+
+@view(as_method=False, as_function=False, graph_name="view")
+def view_as_sizes(input: Layout, sizes: tuple[int, ...]) -> Strided:
     """The same elements with other sizes; raises RuntimeError when they would have to move."""
-    sizes = _resolve("view", input, sizes)
-    strides = strides_for(input.layout, sizes)
+    sizes = _resolve(input, sizes)
+    strides = strides_for(input, sizes)
     if strides is None:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
         )
-    return view_of(input, strided(input.layout.dtype, sizes, strides))
+    return strided(input.dtype, sizes, strides), 0
 
 
-@view_as_sizes.vjp()
-def _view_vjp(g: Any, out: Any, input: Any, sizes: Any) -> Any:
-    return g.reshape(input.shape), None
+@view_as_sizes.vjp
+def _view_vjp(g: Any, input: Layout, sizes: Any) -> Any:
+    return g.reshape(input.shape)
 
 
-view_as_sizes.__name__ = view_as_sizes.name = "view"
-
-
-@composite(as_function=False)
-def view(input: Any, *shape: Any) -> Any:
+@composite(
+    as_function=False,
+    name="view",
+    samples=lambda draw: [
+        call(draw(3, 4), 3, 2, 2), call(draw(2, 1, 3), (2, 3)), call(draw(2, 6), 2, -1, 3),
+        call(draw(), 1, 1), call(draw(0, 3), 0, 1, 3),
+    ],
+    reference=lambda x, *shape: x.reshape(*shape),
+)
+def view_method(input: Any, *shape: Any) -> Any:
     """The same elements with other sizes; one of them may be -1. A dtype reinterprets the bytes.
 
     Raises:
@@ -132,7 +171,13 @@ def _reinterpreted(input: Any, kind: Any) -> Any:
     return view_of(input, strided(kind, sizes, input.layout.strides))
 
 
-@composite
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 4), (2, 6)), call(draw(3, 4), (-1,)), call(draw(3, 4), (4, -1)),
+        call(draw(), (1, 1)), call(draw(0, 3), (3, 0)),
+    ],
+    reference=np.reshape,
+)
 def reshape(input: Any, *shape: Any) -> Any:
     """The same elements with other sizes: a view where possible, a copy otherwise.
 
@@ -141,13 +186,19 @@ def reshape(input: Any, *shape: Any) -> Any:
     tensor([[0, 1],
             [2, 3]])
     """
-    sizes = _resolve("reshape", input, sizes_of("reshape", shape))
-    if strides_for(input.layout, sizes) is None:
-        input = input.contiguous()
+    sizes = sizes_of("reshape", shape)
+    if not input.layout.contiguous:
+        sizes = _resolve(input.layout, sizes)
+        if strides_for(input.layout, sizes) is None:
+            input = input.contiguous()
     return view_as_sizes(input, sizes)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(3, 4), draw(3, 2, 2))],
+    reference=lambda x, other: x.reshape(other.shape),
+)
 def view_as(input: Any, other: Any) -> Any:
     """The same elements with the sizes of `other`.
 
@@ -158,7 +209,11 @@ def view_as(input: Any, other: Any) -> Any:
     return view_as_sizes(input, other.shape)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(3, 4), draw(2, 6))],
+    reference=lambda x, other: x.reshape(other.shape),
+)
 def reshape_as(input: Any, other: Any) -> Any:
     """`reshape` to the sizes of `other`.
 
@@ -169,7 +224,13 @@ def reshape_as(input: Any, other: Any) -> Any:
     return input.reshape(other.shape)
 
 
-@composite
+@composite(
+    samples=lambda draw: [
+        call(draw(2, 3, 4)), call(draw(2, 3, 4), 1), call(draw(2, 3, 4), 0, 1),
+        call(draw(2, 3), 1, 1), call(draw()), call(draw(2, 0)),
+    ],
+    reference=_flat_reference,
+)
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Merge the dimensions from `start_dim` to `end_dim` into one.
 
@@ -190,7 +251,10 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return input.reshape((*shape[:first], merged, *shape[last + 1 :]))
 
 
-@composite
+@composite(
+    samples=lambda draw: [call(draw(2, 12), 1, (3, -1)), call(draw(6, 2), 0, (2, 3))],
+    reference=lambda x, dim, sizes: x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]),
+)
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """Split a dimension into several; one size may be -1.
 
@@ -212,23 +276,28 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     return input.reshape((*input.shape[:at], *sizes, *input.shape[at + 1 :]))
 
 
-@operation(as_method=False, as_function=False, name="permute_dims")
-def permuted(input: Any, order: tuple[int, ...]) -> Any:
+@view(as_method=False, as_function=False, graph_name="permute")
+def permuted(input: Layout, order: tuple[int, ...]) -> Strided:
     """Dimensions in another order."""
-    layout = input.layout
-    shape = [layout.shape[d] for d in order]
-    return view_of(input, strided(layout.dtype, shape, [layout.strides[d] for d in order]))
+    shape = [input.shape[d] for d in order]
+    return strided(input.dtype, shape, [input.strides[d] for d in order]), 0
 
 
-@permuted.vjp()
-def _permute_vjp(g: Any, out: Any, input: Any, order: Any) -> Any:
+@permuted.vjp
+def _permute_vjp(g: Any, input: Layout, order: Any) -> Any:
     inverse = [0] * len(order)
     for place, dim in enumerate(order):
         inverse[dim] = place
-    return permuted(g, tuple(inverse)), None
+    return permuted(g, tuple(inverse))
 
 
-@composite
+@composite(
+    samples=lambda draw: [
+        call(draw(2, 3, 4), (2, 0, 1)), call(draw(2, 3), (1, 0)), call(draw(2, 3, 4), (0, -1, 1)),
+        call(draw(), ()),
+    ],
+    reference=np.transpose,
+)
 def permute(input: Any, *dims: Any) -> Any:
     """Dimensions in another order.
 
@@ -249,7 +318,14 @@ def permute(input: Any, *dims: Any) -> Any:
     return permuted(input, normal)
 
 
-@composite(aliases=("swapaxes", "swapdims"))
+@composite(
+    aliases=("swapaxes", "swapdims"),
+    samples=lambda draw: [
+        call(draw(2, 3, 4), 0, 2), call(draw(2, 3), -1, -2), call(draw(0, 3), 0, 1),
+        call(draw(), 0, 0),
+    ],
+    reference=lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1) if x.ndim else x,
+)
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Two dimensions exchanged.
 
@@ -265,7 +341,10 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return permuted(input, tuple(order))
 
 
-@composite
+@composite(
+    samples=lambda draw: [call(draw(2, 3)), call(draw(3)), call(draw())],
+    reference=np.transpose,
+)
 def t(input: Any) -> Any:
     """The transpose of a matrix; tensors of fewer dimensions stay.
 
@@ -278,7 +357,10 @@ def t(input: Any) -> Any:
     return permuted(input, tuple(range(input.ndim))[::-1])
 
 
-@composite
+@composite(
+    samples=lambda draw: [call(draw(2, 3, 4), 0, -1), call(draw(2, 3, 4), (0, 1), (2, 0))],
+    reference=np.moveaxis,
+)
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """Dimensions moved to other places; the rest keep their order.
 
@@ -296,21 +378,26 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     return permuted(input, tuple(order))
 
 
-@operation(as_method=False, as_function=False)
-def squeeze_dims(input: Any, dims: tuple[int, ...]) -> Any:
+@view(as_method=False, as_function=False, graph_name="squeeze")
+def squeeze_dims(input: Layout, dims: tuple[int, ...]) -> Strided:
     """Without those of `dims` that have size 1."""
-    layout = input.layout
-    kept = [d for d in range(layout.ndim) if d not in dims or layout.shape[d] != 1]
-    shape = [layout.shape[d] for d in kept]
-    return view_of(input, strided(layout.dtype, shape, [layout.strides[d] for d in kept]))
+    kept = [d for d in range(input.ndim) if d not in dims or input.shape[d] != 1]
+    shape = [input.shape[d] for d in kept]
+    return strided(input.dtype, shape, [input.strides[d] for d in kept]), 0
 
 
-@squeeze_dims.vjp()
-def _squeeze_vjp(g: Any, out: Any, input: Any, dims: Any) -> Any:
-    return g.reshape(input.shape), None
+@squeeze_dims.vjp
+def _squeeze_vjp(g: Any, input: Layout, dims: Any) -> Any:
+    return g.reshape(input.shape)
 
 
-@composite
+@composite(
+    samples=lambda draw: [
+        call(draw(1, 2, 1)), call(draw(1, 2, 1), 0), call(draw(1, 2, 1), 1),
+        call(draw(1, 2, 1), (0, 2)), call(draw()),
+    ],
+    reference=_squeezed_reference,
+)
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Without dimensions of size 1: all of them, or those named.
 
@@ -325,31 +412,35 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     return squeeze_dims(input, tuple(normalize_dim(d, rank) for d in dims))
 
 
-@operation
-def unsqueeze(input: Any, dim: int) -> Any:
+@view(
+    samples=lambda draw: [
+        call(draw(2, 3), 0), call(draw(2, 3), -1), call(draw(2, 3), 1), call(draw(), 0),
+        call(draw(0, 2), 1),
+    ],
+    reference=np.expand_dims,
+)
+def unsqueeze(input: Layout, dim: int) -> Strided:
     """With a dimension of size 1 at `dim`.
 
     >>> import argand
     >>> argand.zeros(2).unsqueeze(1).shape
     torch.Size([2, 1])
     """
-    layout = input.layout
-    at = normalize_dim(dim, layout.ndim + 1)
-    step = layout.strides[at] * layout.shape[at] if at < layout.ndim else 1
-    shape = (*layout.shape[:at], 1, *layout.shape[at:])
-    return view_of(input, strided(layout.dtype, shape,
-                                  (*layout.strides[:at], step, *layout.strides[at:])))  # fmt: skip
+    at = normalize_dim(dim, input.ndim + 1)
+    step = input.strides[at] * input.shape[at] if at < input.ndim else 1
+    shape = (*input.shape[:at], 1, *input.shape[at:])
+    return strided(input.dtype, shape, (*input.strides[:at], step, *input.strides[at:])), 0
 
 
-@unsqueeze.vjp()
-def _unsqueeze_vjp(g: Any, out: Any, input: Any, dim: Any) -> Any:
-    return g.reshape(input.shape), None
+@unsqueeze.vjp
+def _unsqueeze_vjp(g: Any, input: Layout, dim: Any) -> Any:
+    return g.reshape(input.shape)
 
 
-@operation(as_method=False, as_function=False)
-def expand_to(input: Any, sizes: tuple[int, ...]) -> Any:
+@view(as_method=False, as_function=False, graph_name="expand")
+def expand_to(input: Layout, sizes: tuple[int, ...]) -> Strided:
     """Repeat dimensions of size 1 without copying."""
-    layout = input.layout
+    layout = input
     lead = len(sizes) - layout.ndim
     if lead < 0:
         raise RuntimeError(
@@ -375,15 +466,22 @@ def expand_to(input: Any, sizes: tuple[int, ...]) -> Any:
         shape.append(wanted)
         same = place >= lead and old == wanted
         strides.append(layout.strides[place - lead] if same else 0)
-    return view_of(input, strided(layout.dtype, shape, strides))
+    return strided(layout.dtype, shape, strides), 0
 
 
-@expand_to.vjp()
-def _expand_vjp(g: Any, out: Any, input: Any, sizes: Any) -> Any:
-    return g.sum_to_size(input.shape), None
+@expand_to.vjp
+def _expand_vjp(g: Any, input: Layout, sizes: Any) -> Any:
+    return g.sum_to_size(input.shape)
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [
+        call(draw(3, 1), 3, 4), call(draw(3, 1), (2, -1, 4)), call(draw(), 2, 3),
+        call(draw(1, 3), 0, 3),
+    ],
+    reference=_expanded_reference,
+)
 def expand(input: Any, *sizes: Any) -> Any:
     """Repeat dimensions of size 1 without copying; -1 keeps a size.
 
@@ -395,7 +493,11 @@ def expand(input: Any, *sizes: Any) -> Any:
     return expand_to(input, sizes_of("expand", sizes))
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [call(draw(3, 1), draw(2, 3, 4))],
+    reference=lambda x, other: np.broadcast_to(x, other.shape),
+)
 def expand_as(input: Any, other: Any) -> Any:
     """`expand` to the sizes of `other`.
 
@@ -406,7 +508,10 @@ def expand_as(input: Any, other: Any) -> Any:
     return expand_to(input, other.shape)
 
 
-@composite
+@composite(
+    samples=lambda draw: [call(draw(3, 1), (2, 3, 4)), call(draw(3), (2, 3))],
+    reference=np.broadcast_to,
+)
 def broadcast_to(input: Any, size: Sequence[int]) -> Any:
     """`expand` to a shape.
 
@@ -417,7 +522,14 @@ def broadcast_to(input: Any, size: Sequence[int]) -> Any:
     return expand_to(input, tuple(size))
 
 
-@composite(as_function=False)
+@composite(
+    as_function=False,
+    samples=lambda draw: [
+        call(draw(2, 3, 4), 3, 1), call(draw(2, 3), (2, 3)), call(draw(2, 3), (1, 3)),
+        call(draw(2, 3), 1),
+    ],
+    reference=_summed_reference,
+)
 def sum_to_size(input: Any, *size: Any) -> Any:
     """The sum over the dimensions in which `size` is 1 or missing.
 
@@ -436,171 +548,3 @@ def sum_to_size(input: Any, *size: Any) -> Any:
         raise RuntimeError(f"size {list(wanted)} is not expandable to size {list(shape)}.")
     total = input.sum(dims, True) if dims else input
     return total.reshape(wanted) if lead else total
-
-
-@operation
-def as_strided(input: Any, size: Sequence[int], stride: Sequence[int],
-               storage_offset: int | None = None) -> Any:  # fmt: skip
-    """A view with any sizes and strides (in elements) over the storage of `input`.
-
-    >>> import argand
-    >>> argand.arange(4).as_strided((2, 2), (1, 1))
-    tensor([[0, 1],
-            [1, 2]])
-    """
-    layout = strided(input.layout.dtype, tuple(size), tuple(stride))
-    at = input.storage_offset() if storage_offset is None else storage_offset
-    low, high = layout.span()
-    capacity = input.storage.nbytes // layout.dtype.itemsize
-    if layout.numel and (at + low < 0 or at + high >= capacity):
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {at}, and "
-            f"itemsize {layout.dtype.itemsize} requiring a storage size of "
-            f"{(at + high + 1) * layout.dtype.itemsize} are out of bounds for storage of size "
-            f"{input.storage.nbytes}"
-        )
-    return view_of(input, layout, at - input.storage_offset())
-
-
-@as_strided.vjp()
-def _as_strided_vjp(g: Any, out: Any, input: Any, size: Any, stride: Any, offset: Any) -> Any:
-    if not input.layout.contiguous:
-        raise NotImplementedError("the gradient of as_strided needs a contiguous input")
-    positions = g.new_zeros(()).long().new_arange(input.layout.numel)
-    index = positions.as_strided(size, stride, 0 if offset is None else offset)
-    flat = g.new_zeros(input.layout.numel).index_add(0, index.reshape(-1), g.reshape(-1))
-    return flat.reshape(input.shape), None, None, None
-
-
-@operation
-def slice_dim(input: Any, dim: int, start: int, step: int, length: int) -> Any:
-    """``length`` elements of a dimension from `start` on, `step` apart (it may be negative)."""
-    layout = input.layout
-    shape, strides = list(layout.shape), list(layout.strides)
-    offset = start * strides[dim]
-    shape[dim] = length
-    strides[dim] *= step
-    return view_of(input, strided(layout.dtype, shape, strides), offset if layout.numel else 0)
-
-
-slice_dim.as_method = slice_dim.as_function = False
-
-
-@slice_dim.vjp()
-def _slice_vjp(
-    g: Any, out: Any, input: Any, dim: int, start: int, step: int, length: int
-) -> Any:
-    return embed_slice(g, input.shape, dim, start, step), None, None, None, None
-
-
-@operation(as_method=False, as_function=False)
-def embed_slice(g: Any, shape: Sequence[int], dim: int, start: int, step: int) -> Any:
-    """Zeros of `shape` with `g` in one of their slices."""
-    out = g.new_zeros(tuple(shape))
-    slice_dim.body(out, dim, start, step, g.shape[dim]).copy_(g)
-    return out
-
-
-@embed_slice.vjp()
-def _embed_slice_vjp(gg: Any, out: Any, g: Any, shape: Any, dim: int, start: int, step: int) -> Any:
-    return slice_dim(gg, dim, start, step, g.shape[dim]), None, None, None, None
-
-
-@operation
-def select(input: Any, dim: int, index: int) -> Any:
-    """The slice at `index` of a dimension, without that dimension.
-
-    >>> import argand
-    >>> argand.tensor([[1, 2], [3, 4]]).select(1, 0)
-    tensor([1, 3])
-    """
-    layout = input.layout
-    if not layout.ndim:
-        raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    at = normalize_dim(dim, layout.ndim)
-    size = layout.shape[at]
-    if not -size <= index < size:
-        raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(layout.shape)} at "
-            f"dimension {at}"
-        )
-    shape = layout.shape[:at] + layout.shape[at + 1 :]
-    strides = layout.strides[:at] + layout.strides[at + 1 :]
-    return view_of(input, strided(layout.dtype, shape, strides), index % size * layout.strides[at])
-
-
-@select.vjp()
-def _select_vjp(g: Any, out: Any, input: Any, dim: int, index: int) -> Any:
-    at = normalize_dim(dim, input.ndim)
-    return embed_slice(g.unsqueeze(at), input.shape, at, index % input.shape[at], 1), None, None
-
-
-@composite
-def narrow(input: Any, dim: int, start: int, length: int) -> Any:
-    """``length`` elements of a dimension from `start` on.
-
-    >>> import argand
-    >>> argand.arange(5).narrow(0, 1, 3)
-    tensor([1, 2, 3])
-    """
-    at = normalize_dim(dim, input.ndim)
-    size = input.shape[at]
-    start = int(start)
-    begin = start + size if start < 0 else start
-    if not 0 <= begin <= size or length < 0 or begin + length > size:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return slice_dim(input, at, begin, 1, length)
-
-
-@composite
-def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> Any:
-    """Pieces of a dimension: of one size (the last may be smaller), or of the sizes given.
-
-    >>> import argand
-    >>> [len(piece) for piece in argand.arange(5).split(2)]
-    [2, 2, 1]
-    """
-    at = normalize_dim(dim, tensor.ndim)
-    size = tensor.shape[at]
-    pieces = split_size_or_sections
-    if isinstance(pieces, int):
-        if pieces < 0 or (pieces == 0 and size):
-            raise RuntimeError(f"split expects split_size be non-negative, but got {pieces}")
-        step = pieces or 1
-        pieces = [min(step, size - first) for first in range(0, max(size, 1), step)]
-    elif sum(pieces) != size:
-        raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size "
-            f"at dimension {at}), but got split_sizes={list(pieces)}"
-        )
-    found, start = [], 0
-    for length in pieces:
-        found.append(slice_dim(tensor, at, start, 1, length))
-        start += length
-    return tuple(found)
-
-
-@composite
-def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
-    """At most `chunks` pieces of equal size; the last may be smaller.
-
-    >>> import argand
-    >>> [len(piece) for piece in argand.arange(5).chunk(2)]
-    [3, 2]
-    """
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    size = input.shape[normalize_dim(dim, input.ndim)]
-    return split.body(input, max(1, -(-size // chunks)), dim)
-
-
-@composite
-def unbind(input: Any, dim: int = 0) -> Any:
-    """All slices along a dimension.
-
-    >>> import argand
-    >>> argand.tensor([[1, 2], [3, 4]]).unbind()
-    (tensor([1, 2]), tensor([3, 4]))
-    """
-    at = normalize_dim(dim, input.ndim)
-    return tuple([select(input, at, i) for i in range(input.shape[at])])

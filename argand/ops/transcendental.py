@@ -6,6 +6,7 @@ import numpy as np
 
 from argand.kernels.expr import Expr
 from argand.ops.map import FLOAT, elementwise
+from argand.ops.samples import ANY, POSITIVE, Range, operands
 
 
 @elementwise(promote=FLOAT, in_place=True, reference=np.exp)
@@ -41,7 +42,7 @@ def expm1(input: Expr) -> Expr:
     return input.expm1()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log)
+@elementwise(promote=FLOAT, in_place=True, reference=np.log, samples=operands(POSITIVE))
 def log(input: Expr) -> Expr:
     """The natural logarithm.
 
@@ -52,7 +53,7 @@ def log(input: Expr) -> Expr:
     return input.log()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log2)
+@elementwise(promote=FLOAT, in_place=True, reference=np.log2, samples=operands(POSITIVE))
 def log2(input: Expr) -> Expr:
     """The logarithm to base 2.
 
@@ -63,7 +64,7 @@ def log2(input: Expr) -> Expr:
     return input.log2()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log10)
+@elementwise(promote=FLOAT, in_place=True, reference=np.log10, samples=operands(POSITIVE))
 def log10(input: Expr) -> Expr:
     """The logarithm to base 10.
 
@@ -74,7 +75,7 @@ def log10(input: Expr) -> Expr:
     return input.log10()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log1p)
+@elementwise(promote=FLOAT, in_place=True, reference=np.log1p, samples=operands(Range(-0.9, 3.0)))
 def log1p(input: Expr) -> Expr:
     """``log(1 + input)``, exact near 0.
 
@@ -85,7 +86,7 @@ def log1p(input: Expr) -> Expr:
     return input.log1p()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.sqrt)
+@elementwise(promote=FLOAT, in_place=True, reference=np.sqrt, samples=operands(POSITIVE))
 def sqrt(input: Expr) -> Expr:
     """The square root.
 
@@ -96,7 +97,12 @@ def sqrt(input: Expr) -> Expr:
     return input.sqrt()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=lambda x: 1 / np.sqrt(x))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=lambda x: 1 / np.sqrt(x),
+    samples=operands(POSITIVE),
+)
 def rsqrt(input: Expr) -> Expr:
     """``1 / sqrt(input)``.
 
@@ -129,7 +135,7 @@ def cos(input: Expr) -> Expr:
     return input.cos()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.tan)
+@elementwise(promote=FLOAT, in_place=True, reference=np.tan, samples=operands(Range(-1.0, 1.0)))
 def tan(input: Expr) -> Expr:
     """The tangent of an angle in radians.
 
@@ -140,7 +146,13 @@ def tan(input: Expr) -> Expr:
     return input.tan()
 
 
-@elementwise(promote=FLOAT, in_place=True, aliases=("arcsin",), reference=np.arcsin)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arcsin",),
+    reference=np.arcsin,
+    samples=operands(Range(-0.9, 0.9)),
+)
 def asin(input: Expr) -> Expr:
     """The arcsine, in radians.
 
@@ -151,7 +163,13 @@ def asin(input: Expr) -> Expr:
     return input.asin()
 
 
-@elementwise(promote=FLOAT, in_place=True, aliases=("arccos",), reference=np.arccos)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arccos",),
+    reference=np.arccos,
+    samples=operands(Range(-0.9, 0.9)),
+)
 def acos(input: Expr) -> Expr:
     """The arccosine, in radians.
 
@@ -173,7 +191,14 @@ def atan(input: Expr) -> Expr:
     return input.atan()
 
 
-@elementwise(promote=FLOAT, in_place=True, aliases=("arctan2",), reference=np.arctan2)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arctan2",),
+    reference=np.arctan2,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
 def atan2(input: Expr, other: Expr) -> Expr:
     """The angle of the point (other, input), in radians.
 

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from itertools import chain
-from typing import Any
+from operator import is_
+from typing import Any, NamedTuple
 
-from argand.autograd.grad_mode import enable_grad, no_grad
+from argand.autograd.grad_mode import enable_grad
 from argand.autograd.node import RemovableHandle
-from argand.optim.fused import Launch
+from argand.optim.fused import Bundle
 from argand.tensor import Tensor
 
 
@@ -38,6 +39,12 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or "
                 f"dicts, but got {type(params).__name__}"
             )
+        if defaults.get("differentiable"):
+            raise NotImplementedError(
+                f"{type(self).__name__} does not have differentiable=True (yet)"
+            )
+        if defaults.get("fused") and defaults.get("foreach"):
+            raise RuntimeError(f"{type(self).__name__}: fused and foreach exclude each other")
         self.defaults = defaults
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -102,16 +109,24 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter by the rule; `closure` computes the loss again where needed."""
+        args: tuple[Any, ...] = (self,) if closure is None else (self, closure)
+        kwargs: dict[str, Any] = {}
         for hook in list(self._before_step.values()):
-            hook(self, (closure,) if closure else (), {})
+            changed = hook(self, args, kwargs)
+            if changed is not None:
+                args, kwargs = changed
+        loss = self._step(args[1] if len(args) > 1 else kwargs.get("closure"))
+        for hook in list(self._after_step.values()):
+            hook(self, args, kwargs)
+        return loss
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
         for number, group in enumerate(self.param_groups):
             self._step_group(number, group)
-        for hook in list(self._after_step.values()):
-            hook(self, (closure,) if closure else (), {})
         return loss
 
     def _step_group(self, number: int, group: dict[str, Any]) -> None:
@@ -119,7 +134,10 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} has no rule")
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` before each step."""
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return other arguments.
+
+        The first of `args` is the optimizer.
+        """
         return RemovableHandle(self._before_step, hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -138,9 +156,7 @@ class Optimizer:
             packed = {k: v for k, v in group.items() if k != "params"}
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)
-        state = {
-            numbers[id(k)] if isinstance(k, Tensor) else k: v for k, v in self.state.items()
-        }
+        state = {numbers[id(k)] if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -169,6 +185,10 @@ class Optimizer:
                 state[owner] = {name: _fitted(name, v, owner) for name, v in value.items()}
         for group, new in zip(groups, saved):
             new["params"] = group["params"]
+            if "param_names" in group:
+                new.setdefault("param_names", group["param_names"])
+            for name, default in self.defaults.items():
+                new.setdefault(name, default)  # settings that came after the file
         self.param_groups = saved
         self.state = state
         self._bundles.clear()
@@ -200,36 +220,112 @@ def _fitted(name: str, value: Any, owner: Any) -> Any:
     return value.clone()
 
 
-class Bundle:
-    """The parameters of a group that step together, with their states and the launch."""
+class FusedOptimizer(Optimizer):
+    """An optimizer whose step is one kernel per group: a rule, its states and its numbers."""
 
-    def __init__(self, params: Sequence[Any], states: Sequence[Any], names: Sequence[str]) -> None:
-        self.params = list(params)
-        self.columns = [[s[name] for s in states] for name in names]
-        self.launches: dict[Any, Launch] = {}
+    @staticmethod
+    def _rule(*values: Any, **settings: Any) -> tuple[Any, ...]:
+        """New ``(parameter, *states)`` of ``(parameter, gradient, *states, *numbers)``."""
+        raise NotImplementedError("the optimizer has no rule")
 
-    def run(
-        self, rule: Any, numbers: Sequence[float], settings: dict[str, Any]
-    ) -> None:
-        """Apply the rule to all of them."""
-        gradients = [gradient_of(p) for p in self.params]
-        columns = [self.params, gradients, *self.columns]
-        key = (rule, tuple(settings.items()))
-        launch = self.launches.get(key)
-        if launch is None:
-            launch = self.launches[key] = Launch(rule, columns, len(numbers), settings)
-        else:
-            launch.point(columns)
-        launch(*numbers)
-        for p in self.params:
-            p.storage.version += 1
+    def _starts(self, group: dict[str, Any]) -> dict[str, float]:
+        """The states that the rule changes, and their first values."""
+        return {}
+
+    def _counters(self, group: dict[str, Any]) -> dict[str, float]:
+        """Numbers kept per parameter, and their first values."""
+        return {"step": 0.0}
+
+    def _settings(self, group: dict[str, Any], bundle: Bundle) -> dict[str, Any]:
+        """What shapes the kernel."""
+        return {"maximize": group["maximize"], "decays": group["weight_decay"] != 0}
+
+    def _numbers(self, group: dict[str, Any], bundle: Bundle) -> tuple[float, ...]:
+        """The rule's numbers for a step that is counted already; other counters move on here."""
+        raise NotImplementedError(f"{type(self).__name__} has no numbers")
+
+    def _step_group(self, number: int, group: dict[str, Any]) -> None:
+        params = [p for p in group["params"] if p.grad is not None]
+        if not params:
+            return
+        if group.get("capturable"):
+            raise AssertionError(
+                f"{type(self).__name__}: capturable=True needs parameters on an accelerator, but "
+                "got them on the CPU"
+            )
+        for bundle in self._bundled(number, group, params):
+            if bundle.counted:
+                bundle["step"] += 1
+            settings = self._settings(group, bundle)
+            bundle.run(self._rule, self._numbers(group, bundle), settings)
+
+    def _bundled(self, number: int, group: dict[str, Any], params: list[Any]) -> list[Bundle]:
+        """The parameters in bundles: those of the last step, when nothing changed."""
+        starts = self._starts(group)
+        layouts = [p.layout for p in params]
+        known = self._bundles.get(number)
+        if (
+            known is not None
+            and known.state is self.state
+            and known.size == len(self.state)
+            and known.names == list(starts)
+            and known.layouts == layouts
+            and all(map(is_, known.params, params))
+        ):
+            return known.bundles
+        bundles = self._bundle(params, self._counters(group), starts)
+        self._bundles[number] = _Known(
+            self.state, len(self.state), list(starts), layouts, params, bundles
+        )
+        return bundles
+
+    def _bundle(
+        self, params: list[Any], counters: dict[str, float], starts: dict[str, float]
+    ) -> list[Bundle]:
+        """What differs in type, counters or age cannot share a call."""
+        alike: dict[tuple[Any, ...], list[tuple[Any, dict[str, Any]]]] = {}
+        for p in params:
+            state = self.state[p] if counters or starts else {}
+            counts = [float(state.get(name, first)) for name, first in counters.items()]
+            fresh = all(state.get(name) is None for name in starts)
+            alike.setdefault((p.dtype, fresh, *counts), []).append((p, state))
+        return [
+            Bundle([p for p, _ in some], [s for _, s in some], dict(zip(counters, counts)), starts)
+            for (_, _, *counts), some in alike.items()
+        ]
 
 
-def gradient_of(p: Any) -> Any:
-    """A parameter's gradient in the parameter's own memory order."""
-    gradient = p.grad
-    if gradient.layout is p.layout:
-        return gradient
-    with no_grad():
-        out = p.new_empty(p.shape) if p.layout.contiguous else p.detach().clone()
-        return out.copy_(gradient)
+class _Known(NamedTuple):
+    """The bundles of a group, and what they were made for."""
+
+    state: Any
+    size: int
+    names: list[str]
+    layouts: list[Any]
+    params: list[Any]
+    bundles: list[Bundle]
+
+
+def check_settings(lr: Any, betas: Sequence[float] = (), **others: float) -> None:
+    """Refuse settings that are negative, and shares that are not below one.
+
+    Raises:
+        ValueError: for those, and when a learning rate is a tensor of several elements.
+    """
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError(f"Tensor lr must be 1-element, but has shape {tuple(lr.shape)}")
+    if not lr >= 0:
+        raise ValueError(f"Invalid learning rate: {lr}")
+    for name, value in others.items():
+        if not value >= 0:
+            shown = {"eps": "epsilon"}.get(name, name)
+            raise ValueError(f"Invalid {shown} value: {value}")
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def decay_number(group: dict[str, Any]) -> float:
+    """The number that `descent` takes: what is added to gradients, or kept of parameters."""
+    decay = float(group["weight_decay"])
+    return 1.0 - float(group["lr"]) * decay if group.get("decoupled_weight_decay") else decay

@@ -6,25 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from argand.kernels.expr import Expr
-from argand.optim.optimizer import Bundle, Optimizer
+from argand.optim.fused import Bundle, descent
+from argand.optim.optimizer import FusedOptimizer, check_settings, decay_number
 
 
-def _plain_rule(p: Expr, g: Expr, lr: Expr, decay: Expr, *, maximize: bool) -> tuple[Expr, ...]:
-    g = -g if maximize else g
-    return (p - lr * (g + decay * p),)
-
-
-def _momentum_rule(
-    p: Expr, g: Expr, velocity: Expr, lr: Expr, decay: Expr, momentum: Expr, kept: Expr, *,
-    nesterov: bool, maximize: bool,
-) -> tuple[Expr, ...]:  # fmt: skip
-    g = (-g if maximize else g) + decay * p
-    velocity = momentum * velocity + kept * g
-    step = g + momentum * velocity if nesterov else velocity
-    return p - lr * step, velocity
-
-
-class SGD(Optimizer):
+class SGD(FusedOptimizer):
     """Stochastic gradient descent, with momentum (Sutskever et al., 2013) and weight decay.
 
     Args:
@@ -58,10 +44,7 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        for name, value in (("learning rate", lr), ("momentum value", momentum),
-                            ("weight_decay value", weight_decay)):  # fmt: skip
-            if value < 0:
-                raise ValueError(f"Invalid {name}: {value}")
+        check_settings(lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
@@ -71,34 +54,33 @@ class SGD(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
 
-    def _step_group(self, number: int, group: dict[str, Any]) -> None:
-        params = [p for p in group["params"] if p.grad is not None]
-        if not params:
-            return
-        lr, decay = float(group["lr"]), float(group["weight_decay"])
-        settings: dict[str, Any] = {"maximize": group["maximize"]}
-        if not group["momentum"]:
-            bundle = self._bundle(number, params, [], False)
-            bundle.run(_plain_rule, (lr, decay), settings)
-            return
-        settings["nesterov"] = group["nesterov"]
-        momentum, kept = float(group["momentum"]), 1.0 - group["dampening"]
-        fresh = [p for p in params if self.state[p].get("momentum_buffer") is None]
-        for p in fresh:
-            self.state[p]["momentum_buffer"] = p.detach().new_zeros(p.shape)
-        old = [p for p in params if not any(p is f for f in fresh)] if fresh else params
-        # the first step takes the whole gradient into the momentum, whatever the dampening
-        for some, share in ((fresh, 1.0), (old, kept)):
-            if some:
-                bundle = self._bundle(number, some, ["momentum_buffer"], some is fresh)
-                bundle.run(_momentum_rule, (lr, decay, momentum, share), settings)
+    @staticmethod
+    def _rule(
+        p: Expr, g: Expr, *rest: Expr, momentum: bool, nesterov: bool, **settings: bool
+    ) -> tuple[Expr, ...]:
+        if not momentum:
+            decay, lr = rest
+            p, g = descent(p, g, decay, **settings)
+            return (p - lr * g,)
+        velocity, decay, lr, share, kept = rest
+        p, g = descent(p, g, decay, **settings)
+        velocity = share * velocity + kept * g
+        step = g + share * velocity if nesterov else velocity
+        return p - lr * step, velocity
 
-    def _bundle(self, number: int, params: list[Any], names: list[str], fresh: bool) -> Bundle:
-        known = self._bundles.get((number, tuple(names), fresh))
-        if known is not None and len(known.params) == len(params) and all(
-            a is b for a, b in zip(known.params, params)
-        ):
-            return known  # type: ignore[no-any-return]
-        made = Bundle(params, [self.state[p] for p in params] if names else [], names)
-        self._bundles[number, tuple(names), fresh] = made
-        return made
+    def _starts(self, group: dict[str, Any]) -> dict[str, float]:
+        return {"momentum_buffer": 0.0} if group["momentum"] else {}
+
+    def _counters(self, group: dict[str, Any]) -> dict[str, float]:
+        return {}
+
+    def _settings(self, group: dict[str, Any], bundle: Bundle) -> dict[str, Any]:
+        own = {"momentum": group["momentum"] != 0, "nesterov": group["nesterov"]}
+        return {**own, **super()._settings(group, bundle)}
+
+    def _numbers(self, group: dict[str, Any], bundle: Bundle) -> tuple[float, ...]:
+        decay, lr, momentum = decay_number(group), float(group["lr"]), float(group["momentum"])
+        if not momentum:
+            return decay, lr
+        # the first step takes the whole gradient into the momentum, whatever the dampening
+        return decay, lr, momentum, 1.0 if bundle.fresh else 1.0 - group["dampening"]

@@ -7,7 +7,7 @@ layouts of all operands of a kernel into the shortest loop nest that visits thei
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from math import prod
 from typing import Any, NamedTuple
 
@@ -64,6 +64,11 @@ class Layout:
 
     def __repr__(self) -> str:
         return f"Layout({self.dtype.name}, {tuple(self.shape)}, {self.strides})"
+
+    @property
+    def layout(self) -> Layout:
+        """Itself: to a gradient, a layout stands for a tensor that was not saved."""
+        return self
 
     def span(self) -> tuple[int, int]:
         """The lowest and the highest element offset that belong to the tensor."""
@@ -218,7 +223,7 @@ def iteration(shape: Sequence[int], operands: Sequence[Layout], ordered: bool = 
     ]
     dims = [d for d, n in enumerate(shape) if n != 1]
     if not ordered:
-        dims.sort(key=cmp_to_key(lambda i, j: _slower(walks[::-1], i, j)))
+        dims.sort(key=cmp_to_key(partial(_slower, walks[::-1])))
     merged: list[tuple[int, list[int]]] = []
     for dim in dims:
         steps = [w[dim] for w in walks]

@@ -174,7 +174,12 @@ def make_plan(
         floats: bit i is set when argument i is a Python float, passed as a double.
         new_bytes: the size of the buffer that ``new`` makes.
         release_gil: whether other Python threads may run meanwhile.
+
+    Raises:
+        ValueError: when there are more arguments than a call has room for.
     """
+    if arguments > native.MAX_ARGUMENTS:
+        raise ValueError(f"a plan takes at most {native.MAX_ARGUMENTS} arguments, not {arguments}")
     flags = int(release_gil)
     words = (function, chunks, flags, arguments, floats, new_bytes, units, 0, *parameters)
     block = allocate(8 * len(words))

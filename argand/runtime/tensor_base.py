@@ -47,22 +47,17 @@ class TensorBase:
 
 
 _new = object.__new__
-_types: list[type[TensorBase]] = [TensorBase]
+current_type: list[type[TensorBase]] = [TensorBase]  # the class of the tensors that are made
 
 
 def bind(kind: type[TensorBase]) -> None:
     """Let operations make tensors of this class; called once, by ``argand.tensor``."""
-    _types[0] = kind
-
-
-def tensor_type() -> type[TensorBase]:
-    """The class of the tensors that operations make."""
-    return _types[0]
+    current_type[0] = kind
 
 
 def make(storage: Buffer, layout: Layout, ptr: int | None = None) -> Any:
     """A tensor over `storage`, outside of any graph."""
-    out = _new(_types[0])
+    out = _new(current_type[0])
     out.storage = storage
     out.ptr = storage.ptr if ptr is None else ptr
     out.layout = layout

@@ -8,6 +8,7 @@ and number one less than the processors this process may use: the caller always 
 import _thread
 import ctypes
 import os
+import time
 
 from argand import config
 from argand.kernels import jit, pool
@@ -85,7 +86,7 @@ def set_num_threads(number: int) -> None:
     """Share large work among `number` threads from now on; results do not depend on it.
 
     Raises:
-        RuntimeError: if `number` is not positive.
+        RuntimeError: if `number` is not a positive int.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1)
@@ -94,7 +95,7 @@ def set_num_threads(number: int) -> None:
     >>> set_num_threads(before)
     """
     if not isinstance(number, int):
-        raise TypeError(f"set_num_threads expects an int, but got {type(number).__name__}")
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(number).__name__}")
     if number < 1:
         raise RuntimeError("set_num_threads expects a positive integer")
     with _state.lock:
@@ -149,8 +150,6 @@ def _stop_workers() -> None:
 
 
 def _pause() -> None:
-    import time
-
     time.sleep(0.0001)
 
 
@@ -169,7 +168,7 @@ def _live(processor: int | None) -> None:
 def _current_processor() -> int:
     try:
         return int(ctypes.CDLL(None).sched_getcpu())
-    except (AttributeError, OSError):
+    except (AttributeError, OSError, TypeError):  # TypeError: Windows has no such library
         return -1
 
 

@@ -295,19 +295,20 @@ def random_split(
     >>> [len(part) for part in parts]
     [8, 2]
     """
+    size = len(dataset)  # type: ignore[arg-type]
     total = sum(lengths)
     if math.isclose(total, 1) and total <= 1:
-        lengths = _lengths_of_fractions(len(dataset), lengths)  # type: ignore[arg-type]
-    if sum(lengths) != len(dataset):  # type: ignore[arg-type]
+        lengths = _lengths_of_fractions(size, lengths)
+    if sum(lengths) != size:
         raise ValueError(
             message(
                 "random_split",
-                f"lengths must add up to the data set's {len(dataset)} samples, "  # type: ignore[arg-type]
+                f"lengths must add up to the data set's {size} samples, "
                 "or be fractions that add up to 1",
                 f"{list(lengths)}",
             )
         )
-    order = argand.randperm(sum(lengths), generator=generator).tolist()
+    order = argand.randperm(size, generator=generator).tolist()
     ends = accumulate(lengths)
     return [
         Subset(dataset, order[end - length : end])

@@ -8,6 +8,7 @@ programs never need it, and it takes as long as all of NumPy's own modules.
 """
 
 import os
+import random
 import signal
 import sys
 import threading
@@ -357,8 +358,6 @@ def _exit_on_signal(signal_number: int, frame: Any) -> None:
 def _set_up(number: int, plan: WorkerPlan) -> tuple[Any, ...] | None:
     """Seed everything and call `init_fn`; what that raised, if it did."""
     global _worker_info
-    import random
-
     argand.set_num_threads(1)
     seed = plan.base_seed + number
     random.seed(seed)

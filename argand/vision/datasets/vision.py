@@ -149,7 +149,8 @@ class GrayImages(VisionDataset):
         form = batch_form(self.transform)
         if form is None or self.target_transform is not None:
             return None
-        if not (isinstance(self.data, Tensor) and isinstance(self.targets, Tensor)):
+        replaceable: tuple[Any, Any] = (self.data, self.targets)
+        if not all(isinstance(column, Tensor) for column in replaceable):
             return None
         images = take_rows(self.data, indices)
         targets = take_rows(self.targets, indices)

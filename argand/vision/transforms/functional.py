@@ -97,9 +97,8 @@ def images_to_tensor(images: np.ndarray) -> Tensor:
         raise TypeError(message("to_tensor", "takes NumPy arrays in batches", str(type(images))))
     planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
     tensor = argand.from_numpy(np.ascontiguousarray(planes))
-    if tensor.dtype != argand.uint8:
-        return tensor
-    return tensor.to(argand.get_default_dtype()).div_(255)
+    # Dividing bytes gives the default dtype: conversion and division in one pass.
+    return tensor.div(255) if tensor.dtype == argand.uint8 else tensor
 
 
 def _array_of_pil(image: Any) -> np.ndarray:
@@ -140,7 +139,7 @@ def normalize(
     scale = _per_channel(std, tensor)
     if (scale == 0).any():
         raise ValueError(message("normalize", f"std must not be zero in {tensor.dtype}", f"{std}"))
-    return (tensor.sub_(shift) if inplace else tensor.sub(shift)).div_(scale)
+    return tensor.sub_(shift).div_(scale) if inplace else tensor.sub(shift).div(scale)
 
 
 def _per_channel(values: Any, tensor: Tensor) -> Tensor:

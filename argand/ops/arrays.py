@@ -1,0 +1,78 @@
+"""New tensors, and NumPy arrays over the memory of tensors: what other operations are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from argand import dtypes
+from argand.autograd.node import AccumulateGrad
+from argand.dtypes import dtype
+from argand.runtime.layout import Layout, contiguous_strides, dense, strided
+from argand.runtime.memory import allocate, wrap
+from argand.runtime.tensor_base import TensorBase, make
+
+
+def new(layout: Layout, requires_grad: bool = False) -> Any:
+    """An uninitialized tensor."""
+    out = make(allocate(layout.nbytes), layout)
+    return require(out) if requires_grad else out
+
+
+def require(x: Any) -> Any:
+    """Make `x` a leaf whose gradient is wanted."""
+    if x.layout.dtype.kind not in "fc":
+        raise RuntimeError(
+            "Only Tensors of floating point and complex dtype can require gradients, but got "
+            f"{x.layout.dtype.name}"
+        )
+    if x.node is None:
+        x.node = AccumulateGrad(x)
+    return x
+
+
+class _Memory:
+    """Lets NumPy see a tensor's memory, and keeps it alive."""
+
+    __slots__ = ("__array_interface__", "storage")
+
+    def __init__(self, x: TensorBase) -> None:
+        layout = x.layout
+        size = layout.dtype.itemsize
+        self.storage = x.storage
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": tuple(layout.shape),
+            "typestr": layout.dtype.numpy.str,
+            "data": (x.ptr, False),
+            "strides": None if layout.contiguous else tuple(s * size for s in layout.strides),
+        }
+
+
+def as_array(x: TensorBase) -> Any:
+    """The tensor's memory as a NumPy array, without a copy (bfloat16 as uint16)."""
+    return np.asarray(_Memory(x))
+
+
+def from_array(array: Any) -> Any:
+    """A tensor over the memory of a NumPy array, without a copy."""
+    kind = dtypes.from_numpy(array.dtype)
+    if not array.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order.")
+    size = kind.itemsize
+    if any(s % size for s in array.strides):
+        raise ValueError("given numpy array strides not a multiple of the element byte size.")
+    strides = tuple(s // size for s in array.strides)
+    if array.size == 0 or array.flags.c_contiguous:
+        strides = contiguous_strides(array.shape)
+    address = array.__array_interface__["data"][0]
+    return make(wrap(address, array.nbytes, array), strided(kind, array.shape, strides))
+
+
+def fresh(array: Any, kind: dtype) -> Any:
+    """A tensor that owns the values of an array."""
+    out = new(dense(kind, array.shape))
+    if out.layout.numel:
+        as_array(out)[...] = array
+    return out

@@ -1,0 +1,67 @@
+"""Calls of elementwise operations with one or two operands, where a microsecond counts.
+
+Such a call looks up its plan and makes its tensor by hand, instead of through the functions that do
+so for all operations. What is not as usual goes the general way, by ``record(...)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from argand.autograd.grad_mode import mode
+from argand.runtime.tensor_base import TensorBase, current_type
+
+_new = object.__new__
+
+
+def unary_call(record: Any) -> Callable[..., Any]:
+    """A call with one tensor: the look-up of a plan, and as little else as possible."""
+    fast, kind = record.fast, current_type
+
+    def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
+        if args or kwargs or not isinstance(input, TensorBase):
+            return record(input, *args, **kwargs)
+        plan = fast.get((input.layout,))
+        if plan is None:
+            return record.apply((input,), record._static)
+        out = _new(kind[0])
+        out.storage = storage = plan.new(input.ptr)
+        out.ptr = storage.ptr
+        out.layout = plan.layout
+        out.node = out.grad = out.base = None
+        if input.node is not None and mode.enabled:
+            record.attach(plan, (input,), (out,))
+        return out
+
+    return _named(call, record)
+
+
+def binary_call(record: Any) -> Callable[..., Any]:
+    """A call with two operands, the first a tensor; the other one may be a number."""
+    fast, kind = record.fast, current_type
+
+    def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 1 or not isinstance(input, TensorBase):
+            return record(input, *args, **kwargs)
+        (other,) = args
+        tensor = isinstance(other, TensorBase)
+        plan = fast.get((input.layout, other.layout if tensor else type(other)))
+        if plan is None:
+            return record.apply((input, other), record._static)
+        out = _new(kind[0])
+        out.storage = storage = plan.new(input.ptr, other.ptr if tensor else other)
+        out.ptr = storage.ptr
+        out.layout = plan.layout
+        out.node = out.grad = out.base = None
+        if (input.node is not None or (tensor and other.node is not None)) and mode.enabled:
+            record.attach(plan, (input, other), (out,))
+        return out
+
+    return _named(call, record)
+
+
+def _named(call: Callable[..., Any], record: Any) -> Callable[..., Any]:
+    call.__name__ = call.__qualname__ = record.name
+    call.__doc__, call.__module__ = record.__doc__, record.__module__
+    return call

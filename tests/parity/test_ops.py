@@ -1,0 +1,188 @@
+"""Every public operation with samples, called in Argand and in PyTorch with the same arguments."""
+
+import itertools
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import argand
+from argand.ops.record import Record
+from argand.ops.samples import Call
+from tests.ops.drawing import KINDS, PUBLIC, Drawing, as_exact, calls, is_tensor
+from tests.parity.scenarios import torch
+from tests.tolerances import assert_close
+
+BOTH = (argand, torch)
+
+
+def of(framework: ModuleType, record: Record) -> Callable[..., Any]:
+    """The operation in a framework: a function, or else a method."""
+    if not record.as_function:
+        return getattr(framework.Tensor, record.name)
+    home: Any = framework
+    for part in record.namespace.split(".") if record.namespace else ():
+        home = getattr(home, part)
+    return getattr(home, record.name)
+
+
+def outcome(function: Callable[..., Any], call: Call) -> Any:
+    """What a call returns, or the exception it raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return function(*call.args, **call.kwargs)
+        except Exception as error:  # noqa: BLE001  (it is the outcome)
+            return error
+
+
+def assert_same_outcome(own: Any, theirs: Any, kind: str, where: str, values: bool = True) -> None:
+    if isinstance(own, NotImplementedError) and is_tensor(theirs) and not theirs.numel():
+        return  # PyTorch does not look at the type when there is nothing to compute
+    if isinstance(theirs, Exception) or isinstance(own, Exception):
+        text = f"{where}: {own!r} where PyTorch has {theirs!r}"
+        assert isinstance(own, type(theirs)), text
+    elif isinstance(theirs, (tuple, list)):
+        assert len(own) == len(theirs), where
+        for number, (one, other) in enumerate(zip(own, theirs)):
+            assert_same_outcome(one, other, kind, f"{where}[{number}]", values)
+    elif not is_tensor(theirs):
+        assert str(own) == str(theirs), where
+    else:
+        assert_same_tensor(own, theirs, kind, where, values)
+
+
+def assert_same_tensor(own: Any, theirs: Any, kind: str, where: str, values: bool) -> None:
+    assert is_tensor(own), f"{where}: {own!r} where PyTorch has a tensor"
+    assert str(own.dtype) == str(theirs.dtype), where
+    assert tuple(own.shape) == tuple(theirs.shape), where
+    assert own.requires_grad == theirs.requires_grad, f"{where}: requires_grad"
+    if theirs.numel():
+        walked = [d for d, n in enumerate(theirs.shape) if n > 1]
+        assert [own.stride(d) for d in walked] == [theirs.stride(d) for d in walked], where
+    if values:
+        name = str(theirs.dtype).removeprefix("torch.")
+        narrow = kind if theirs.is_floating_point() and "float" in kind else name
+        chosen = min(name, narrow, key=lambda n: getattr(argand, n).itemsize)
+        with np.errstate(all="ignore"):
+            assert_close(as_exact(own), as_exact(theirs), chosen, where)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("key", PUBLIC)
+def test_calls(key: str, kind: str) -> None:
+    record = PUBLIC[key]
+    for layout in ("contiguous", "strided"):
+        drawn = [calls(record, Drawing(kind, f, layout, requires_grad=True)) for f in BOTH]
+        for number, pair in enumerate(zip(*drawn)):
+            own, theirs = (outcome(of(f, record), call) for f, call in zip(BOTH, pair))
+            where = f"{key} {kind} {layout} call {number}"
+            assert_same_outcome(own, theirs, kind, where, not record.unpredictable)
+
+
+@pytest.mark.parametrize("key", [k for k, r in PUBLIC.items() if r.in_place and r.as_method])
+def test_in_place_forms(key: str) -> None:
+    record = PUBLIC[key]
+    for kind in ("float32", "int64", "bool"):
+        drawn = [calls(record, Drawing(kind, f)) for f in BOTH]
+        for number, pair in enumerate(zip(*drawn)):
+            found = []
+            for framework, call in zip(BOTH, pair):
+                if not is_tensor(call.args[0]):
+                    continue
+                changed = Call((call.args[0].clone(), *call.args[1:]), call.kwargs)
+                found.append(outcome(getattr(framework.Tensor, f"{record.name}_"), changed))
+            if found:
+                assert_same_outcome(*found, kind, f"{key}_ {kind} call {number}")
+
+
+# ---- arguments that are refused ------------------------------------------------------------------
+
+
+def bad_calls(call: Call, framework: ModuleType) -> list[Call]:
+    """The call spoiled in several ways."""
+    args, kwargs = call.args, call.kwargs
+    spoiled = [Call((), {}), Call(args, {**kwargs, "no_such_parameter": 1})]
+    spoiled += [Call((*args, *["text"] * 9), kwargs)]
+    spoiled += [Call((None, *args[1:]), kwargs), Call(("text", *args[1:]), kwargs)]
+    if is_tensor(args[0]):
+        spoiled.append(Call((framework.ones(2, 3, 7, 5), *args[1:]), kwargs))
+    if len(args) > 1 and isinstance(args[1], int):
+        spoiled += [Call((args[0], 99), kwargs), Call((args[0], "text"), kwargs)]
+    return spoiled
+
+
+# For an argument of the wrong kind, either of Python's own words will do.
+KIND_ERRORS = (TypeError, AttributeError)
+
+
+@pytest.mark.parametrize("key", PUBLIC)
+def test_refusals(key: str) -> None:
+    record = PUBLIC[key]
+    drawn = [calls(record, Drawing("float32", f)) for f in BOTH]
+    if not drawn[0] or not drawn[0][0].args:
+        pytest.skip("nothing to spoil")
+    spoiled = [bad_calls(call[0], f) for call, f in zip(drawn, BOTH)]
+    for number, pair in enumerate(zip(*spoiled)):
+        own, theirs = (outcome(of(f, record), call) for f, call in zip(BOTH, pair))
+        if isinstance(theirs, Exception):
+            text = f"{key} spoiled call {number}: {own!r} where PyTorch has {theirs!r}"
+            wanted = KIND_ERRORS if isinstance(theirs, KIND_ERRORS) else type(theirs)
+            assert isinstance(own, wanted), text
+
+
+# ---- promotion -----------------------------------------------------------------------------------
+
+NUMBERS = (True, 3, 1.5)
+ARITHMETIC = ("add", "sub", "mul", "div", "floor_divide", "pow", "eq", "maximum", "atan2")
+
+
+def operands(framework: ModuleType) -> list[Any]:
+    """Tensors of every type with and without dimensions, and Python numbers."""
+    kinds = [getattr(framework, name) for name in KINDS]
+    made = [framework.ones(2, dtype=kind) for kind in kinds]
+    return [*made, *(framework.ones((), dtype=kind) for kind in kinds), *NUMBERS]
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_promotion(name: str) -> None:
+    pairs = [itertools.product(operands(f), repeat=2) for f in BOTH]
+    faults = []
+    for one, other in zip(*pairs):
+        if not any(map(is_tensor, other)):
+            continue
+        if name == "sub" and any(x is True for x in other):
+            continue  # PyTorch refuses x - True; here True is the number 1
+        own = outcome(getattr(argand, name), Call(one, {}))
+        theirs = outcome(getattr(torch, name), Call(other, {}))
+        if isinstance(theirs, Exception):
+            same = isinstance(own, type(theirs))
+        else:
+            same = str(getattr(own, "dtype", own)) == str(theirs.dtype)
+        if not same:
+            described = [str(getattr(x, "dtype", x)) + str(getattr(x, "shape", "")) for x in other]
+            faults.append(f"{name}({', '.join(described)}): {own!r}, PyTorch {theirs!r}")
+    assert not faults, "\n".join(faults)
+
+
+def test_result_type_and_promote_types() -> None:
+    for a, b in itertools.product(KINDS, repeat=2):
+        own = argand.promote_types(getattr(argand, a), getattr(argand, b))
+        assert str(own) == str(torch.promote_types(getattr(torch, a), getattr(torch, b)))
+
+
+def test_in_place_promotion() -> None:
+    """What may be written into what."""
+    pairs = [itertools.product(operands(f)[: len(KINDS)], operands(f)) for f in BOTH]
+    faults = []
+    for one, other in zip(*pairs):
+        found = []
+        for target, value in (one, other):
+            found.append(outcome(target.clone().add_, Call((value,), {})))
+        own, theirs = found
+        if isinstance(theirs, Exception) != isinstance(own, Exception):
+            faults.append(f"{other[0].dtype} += {other[1]!r}: {own!r}, PyTorch {theirs!r}")
+    assert not faults, "\n".join(faults)
