@@ -21,8 +21,10 @@ from argand.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from argand.device import channels_last as channels_last
 from argand.device import contiguous_format as contiguous_format
 from argand.device import device as device
+from argand.device import layout as layout
 from argand.device import memory_format as memory_format
 from argand.device import preserve_format as preserve_format
+from argand.device import strided as strided
 from argand.dtypes import dtype as dtype
 from argand.dtypes import finfo as finfo
 from argand.dtypes import iinfo as iinfo

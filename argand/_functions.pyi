@@ -369,7 +369,7 @@ def std(
     input: _Tensor,
     dim: _Dims = None,
     *,
-    correction: _float = 1,
+    correction: _float | None = 1,
     keepdim: _bool = False,
     unbiased: _bool | None = None,
 ) -> _Tensor: ...
@@ -435,7 +435,7 @@ def var(
     input: _Tensor,
     dim: _Dims = None,
     *,
-    correction: _float = 1,
+    correction: _float | None = 1,
     keepdim: _bool = False,
     unbiased: _bool | None = None,
 ) -> _Tensor: ...

@@ -317,7 +317,7 @@ class Methods(_TensorBase):
         self,
         dim: _Dims = None,
         *,
-        correction: _float = 1,
+        correction: _float | None = 1,
         keepdim: _bool = False,
         unbiased: _bool | None = None,
     ) -> _Tensor: ...
@@ -359,7 +359,7 @@ class Methods(_TensorBase):
         self,
         dim: _Dims = None,
         *,
-        correction: _float = 1,
+        correction: _float | None = 1,
         keepdim: _bool = False,
         unbiased: _bool | None = None,
     ) -> _Tensor: ...

@@ -55,6 +55,23 @@ class memory_format:
         return f"torch.{self.name}"
 
 
+class layout:
+    """How the elements of a tensor are stored: one after the other, at regular steps.
+
+    >>> strided
+    torch.strided
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+strided = layout("strided")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")

@@ -13,7 +13,7 @@ from argand import dtypes, printing
 from argand.autograd import api
 from argand.autograd.grad_mode import no_grad
 from argand.autograd.node import AccumulateGrad, Port, RemovableHandle, output_hooks, retain
-from argand.device import device
+from argand.device import device, strided
 from argand.dtypes import dtype
 from argand.ops import random
 from argand.ops.arrays import as_array, from_array, require
@@ -65,13 +65,14 @@ class Tensor(Methods):
     def _make_subclass(cls: type, data: Any, require_grad: bool = False) -> Any:
         """A tensor of class `cls` over the memory of `data`, as a leaf."""
         out: Any = object.__new__(cls)
-        out.storage, out.ptr, out.layout = data.storage, data.ptr, data.layout
+        out.storage, out.ptr, out.form = data.storage, data.ptr, data.form
         out.node = out.grad = out.base = None
         return require(out) if require_grad else out
 
     # ---- what it is -----------------------------------------------------------------------
 
     device = device("cpu")
+    layout = strided
     is_sparse = is_quantized = is_meta = is_cuda = is_nested = is_mkldnn = False
     names = property(lambda self: (None,) * self.ndim)
 
@@ -119,11 +120,11 @@ class Tensor(Methods):
     def data(self) -> Tensor:
         """The same memory outside of the graph; changes to it are not noticed by backward."""
         memory = wrap(self.storage.ptr, self.storage.nbytes, self.storage)  # has its own version
-        return make(memory, self.layout, self.ptr)
+        return make(memory, self.form, self.ptr)
 
     @data.setter
     def data(self, other: Tensor) -> None:
-        self.storage, self.ptr, self.layout = other.storage, other.ptr, other.layout
+        self.storage, self.ptr, self.form = other.storage, other.ptr, other.form
 
     @property
     def _version(self) -> int:
@@ -149,83 +150,83 @@ class Tensor(Methods):
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self.layout.dtype.itemsize
+        return self.form.dtype.itemsize
 
     def element_size(self) -> int:
         """Bytes of one element."""
-        return self.layout.dtype.itemsize
+        return self.form.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
         """Bytes of all elements."""
-        return self.layout.nbytes
+        return self.form.nbytes
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         if dim is None:
-            return self.layout.shape
-        return self.layout.shape[normalize_dim(dim, self.ndim)]
+            return self.form.shape
+        return self.form.shape[normalize_dim(dim, self.ndim)]
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps in elements from one index to the next, in every dimension or in one."""
         if dim is None:
-            return self.layout.strides
-        return self.layout.strides[normalize_dim(dim, self.ndim)]
+            return self.form.strides
+        return self.form.strides[normalize_dim(dim, self.ndim)]
 
     def dim(self) -> int:
         """The number of dimensions."""
-        return self.layout.ndim
+        return self.form.ndim
 
     ndimension = dim
 
     def numel(self) -> int:
         """The number of elements."""
-        return self.layout.numel
+        return self.form.numel
 
     nelement = numel
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return self.ptr if self.layout.numel else 0
+        return self.ptr if self.form.numel else 0
 
     def storage_offset(self) -> int:
         """Elements between the begin of the storage and the first element."""
-        return (self.ptr - self.storage.ptr) // self.layout.dtype.itemsize
+        return (self.ptr - self.storage.ptr) // self.form.dtype.itemsize
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the elements lie in memory in row-major order without holes."""
-        return self.layout.contiguous
+        return self.form.contiguous
 
     def is_floating_point(self) -> bool:
         """Whether the type is a floating one."""
-        return self.layout.dtype.kind == "f"
+        return self.form.dtype.kind == "f"
 
     def is_complex(self) -> bool:
         """Whether the type is complex."""
-        return self.layout.dtype.kind == "c"
+        return self.form.dtype.kind == "c"
 
     def is_signed(self) -> bool:
         """Whether the type has negative numbers."""
-        return self.layout.dtype.is_signed
+        return self.form.dtype.is_signed
 
     # ---- Python ---------------------------------------------------------------------------
 
     def item(self) -> Any:
         """The only element as a Python number."""
-        if self.layout.numel != 1:
+        if self.form.numel != 1:
             raise RuntimeError(
-                f"a Tensor with {self.layout.numel} elements cannot be converted to Scalar"
+                f"a Tensor with {self.form.numel} elements cannot be converted to Scalar"
             )
-        kind = _CTYPES.get(self.layout.dtype)
+        kind = _CTYPES.get(self.form.dtype)
         if kind is not None:
             return kind.from_address(self.ptr).value
-        if self.layout.dtype is dtypes.bfloat16:
+        if self.form.dtype is dtypes.bfloat16:
             return float(as_array(converted.body(self, dtypes.float32)).item())
         return as_array(self).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        if self.layout.dtype is dtypes.bfloat16:
+        if self.form.dtype is dtypes.bfloat16:
             return as_array(converted.body(self, dtypes.float32)).tolist()
         return as_array(self).tolist()
 
@@ -236,7 +237,7 @@ class Tensor(Methods):
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."
             )
-        if self.layout.dtype is dtypes.bfloat16:
+        if self.form.dtype is dtypes.bfloat16:
             raise TypeError("Got unsupported ScalarType BFloat16")
         return as_array(self)
 
@@ -247,8 +248,8 @@ class Tensor(Methods):
         return array.copy() if copy else array
 
     def __bool__(self) -> bool:
-        if self.layout.numel != 1:
-            if self.layout.numel == 0:
+        if self.form.numel != 1:
+            if self.form.numel == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
             raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
         return bool(self.item())
@@ -263,17 +264,17 @@ class Tensor(Methods):
         return complex(self.item())
 
     def __index__(self) -> int:
-        if self.layout.dtype.kind not in "bui" or self.layout.numel != 1:
+        if self.form.dtype.kind not in "bui" or self.form.numel != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(self.item())
 
     def __len__(self) -> int:
-        if not self.layout.ndim:
+        if not self.form.ndim:
             raise TypeError("len() of a 0-d tensor")
-        return self.layout.shape[0]
+        return self.form.shape[0]
 
     def __iter__(self) -> Any:
-        if not self.layout.ndim:
+        if not self.form.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
@@ -287,14 +288,14 @@ class Tensor(Methods):
         set_item(self, index, value)
 
     def __reversed__(self) -> Any:
-        return self[::-1] if self.layout.ndim else self
+        return self[::-1] if self.form.ndim else self
 
     def __repr__(self) -> str:
         values = self.detach()
-        if self.layout.dtype in (dtypes.bfloat16, dtypes.float16):
+        if self.form.dtype in (dtypes.bfloat16, dtypes.float16):
             values = converted.body(values, dtypes.float32)
         array = as_array(values)
-        kind = self.layout.dtype
+        kind = self.form.dtype
         suffixes = []
         if self.grad_fn is not None:
             suffixes.append(f"grad_fn=<{self.grad_fn.name}>")
@@ -306,7 +307,7 @@ class Tensor(Methods):
         return printing.tensor_repr(array, kind.name, default, suffixes)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self.layout.ndim else object.__format__(self, spec)
+        return format(self.item(), spec) if not self.form.ndim else object.__format__(self, spec)
 
     def __deepcopy__(self, memory: dict[int, Any]) -> Any:
         if not self.is_leaf:
@@ -328,7 +329,7 @@ class Tensor(Methods):
         if not self.is_leaf:
             raise RuntimeError("only leaves of the graph can be pickled: detach the tensor first")
         array = np.ascontiguousarray(as_array(self))
-        state = (type(self), array, self.layout.dtype, self.requires_grad, dict(self.__dict__))
+        state = (type(self), array, self.form.dtype, self.requires_grad, dict(self.__dict__))
         return rebuild, state
 
     # ---- the graph ------------------------------------------------------------------------
@@ -386,14 +387,14 @@ class Tensor(Methods):
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """Convert to a type, or to the type of another tensor; the device is always the CPU."""
         kind, copy = _target(args, kwargs)
-        if kind is None or kind is self.layout.dtype:
+        if kind is None or kind is self.form.dtype:
             return self.clone() if copy else self
         return converted(self, kind)
 
     def type(self, dtype: Any = None) -> Any:
         """The name of the type, or the tensor converted to another."""
         if dtype is None:
-            return f"torch.{_TYPE_NAMES[self.layout.dtype.name]}"
+            return f"torch.{_TYPE_NAMES[self.form.dtype.name]}"
         if isinstance(dtype, str):
             dtype = _by_type_name(dtype)
         return self.to(dtype)
@@ -445,16 +446,16 @@ class Tensor(Methods):
     def resize_(self, *sizes: Any) -> Tensor:
         """Change the shape; new elements are uninitialized."""
         shape = ops.shape.sizes_of("resize_", sizes)
-        layout = dense(self.layout.dtype, shape)
+        layout = dense(self.form.dtype, shape)
         if layout.nbytes > self.storage.nbytes - (self.ptr - self.storage.ptr):
             self.storage = allocate(layout.nbytes)
             self.ptr = self.storage.ptr
-        self.layout = layout
+        self.form = layout
         return self
 
     def _random(self, filler: Callable[..., Any], *args: Any) -> Tensor:
         name = filler.__name__.removesuffix("_into")
-        check_written(name, self.layout)
+        check_written(name, self.form)
         return ops.inplace.overwrite(name, self, lambda x: filler(x, *args))
 
     def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Any = None) -> Tensor:
@@ -524,7 +525,7 @@ def rebuild(cls: type, array: Any, kind: dtype, requires_grad: bool, state: dict
     """A tensor from its pickled parts."""
     data = from_array(array)
     if kind is dtypes.bfloat16:
-        data.layout = dense(kind, array.shape)
+        data.form = dense(kind, array.shape)
     out = Tensor._make_subclass(cls, data, requires_grad)
     out.__dict__.update(state)
     return out

@@ -25,7 +25,7 @@ def seed_gradient(output: Any, gradient: Any) -> Any:
             "element 0 of tensors does not require grad and does not have a grad_fn"
         )
     if gradient is None:
-        if output.layout.numel != 1:
+        if output.form.numel != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         return _one(output)
     if not isinstance(gradient, TensorBase):
@@ -44,7 +44,7 @@ _CTYPES: dict[str, Any] = {"float32": ctypes.c_float, "float64": ctypes.c_double
 
 def _one(output: Any) -> Any:
     """The gradient of a single element with respect to itself."""
-    layout = output.layout
+    layout = output.form
     kind = _CTYPES.get(layout.dtype.name)
     if kind is None:
         return output.detach().new_ones(output.shape)

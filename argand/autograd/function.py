@@ -124,7 +124,7 @@ def _record(
         alias(o) if _is_one_of(o, args) and not _is_one_of(o, ctx._dirty) else o for o in outputs
     )
     count = len(args)
-    inputs = [x.layout if isinstance(x, TensorBase) else None for x in args]
+    inputs = [x.form if isinstance(x, TensorBase) else None for x in args]
     like = [(o.shape, o.dtype) if isinstance(o, TensorBase) else None for o in outputs]
 
     def backward(node: Node, *gradients: Any) -> Sequence[Any]:
@@ -161,7 +161,7 @@ def _record(
     ctx._saved = ()
     ctx._node = weakref.ref(node)
     for number, output in enumerate(outputs):
-        if not isinstance(output, TensorBase) or output.layout.dtype.kind not in "fc":
+        if not isinstance(output, TensorBase) or output.form.dtype.kind not in "fc":
             continue
         if _is_one_of(output, ctx._without_gradient):
             continue
@@ -187,7 +187,7 @@ def _fitted(cls: type[Function], number: int, gradient: Any, wanted: Layout) -> 
             f"function {cls.__name__}Backward returned a {type(gradient).__name__} for argument "
             f"{number}, but expected a Tensor or None"
         )
-    if gradient.layout.shape != wanted.shape:
+    if gradient.form.shape != wanted.shape:
         summed: Any = gradient
         try:
             gradient = summed.sum_to_size(wanted.shape)
@@ -197,4 +197,4 @@ def _fitted(cls: type[Function], number: int, gradient: Any, wanted: Layout) -> 
                 f"got {list(gradient.shape)} but expected shape compatible with "
                 f"{list(wanted.shape)}"
             ) from None
-    return gradient if gradient.layout.dtype is wanted.dtype else gradient.to(wanted.dtype)
+    return gradient if gradient.form.dtype is wanted.dtype else gradient.to(wanted.dtype)

@@ -184,16 +184,16 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
     for number, x in enumerate(inputs):
         if not _wants_gradient(x):
             continue
-        if x.layout.dtype.kind == "c":
+        if x.form.dtype.kind == "c":
             raise NotImplementedError("gradcheck: complex inputs are not there yet")
-        if x.layout.dtype.name != "float64":
+        if x.form.dtype.name != "float64":
             warnings.warn(
                 f"Input #{number} requires gradient and is not a double precision floating point "
-                f"tensor, but {x.layout.dtype}. This check will likely fail: finite differences "
+                f"tensor, but {x.form.dtype}. This check will likely fail: finite differences "
                 "need float64.",
                 stacklevel=3,
             )
-        if any(n > 1 and s == 0 for n, s in zip(x.layout.shape, x.layout.strides)):
+        if any(n > 1 and s == 0 for n, s in zip(x.form.shape, x.form.strides)):
             raise RuntimeError(
                 f"The {number}th input has a dimension with stride 0. gradcheck only supports "
                 "inputs whose elements have memory of their own: call .contiguous() on it first."
@@ -240,7 +240,7 @@ def _numerical(func: Function, inputs: Sequence[Any], eps: float) -> list[list[M
 def _compared(outputs: Sequence[Any]) -> list[int]:
     """The outputs that require gradients; when none does, all of a floating type."""
     wanted = [i for i, o in enumerate(outputs) if _wants_gradient(o)]
-    return wanted or [i for i, o in enumerate(outputs) if o.layout.dtype.kind == "f"]
+    return wanted or [i for i, o in enumerate(outputs) if o.form.dtype.kind == "f"]
 
 
 def _analytical(
@@ -250,7 +250,7 @@ def _analytical(
     wanted = [x for x in inputs if _wants_gradient(x)]
     runs: list[list[Matrix]] = []
     for _ in range(2):
-        jacobians = [np.zeros((x.layout.numel, output.layout.numel)) for x in wanted]
+        jacobians = [np.zeros((x.form.numel, output.form.numel)) for x in wanted]
         for column, place in enumerate(np.ndindex(tuple(output.shape))):
             seed = output.detach().new_zeros(tuple(output.shape))
             seed.numpy()[place] = 1

@@ -234,10 +234,10 @@ def accumulate(node: Any, gradient: Any, shared: bool = False) -> None:
             leaf.grad = leaf.grad + gradient
     elif gradient.node is not None:
         leaf.grad = gradient.clone()
-    elif not shared and _is_free(gradient) and _fits(gradient.layout, leaf.layout):
+    elif not shared and _is_free(gradient) and _fits(gradient.form, leaf.form):
         leaf.grad = gradient
     else:
-        leaf.grad = _copied(gradient, leaf.layout)
+        leaf.grad = _copied(gradient, leaf.form)
     for hook in list(node.after_accumulation.values()):
         hook(leaf)
 
@@ -254,7 +254,7 @@ def _copied(gradient: Any, wanted: Any) -> Any:
     order = sorted(range(len(strides)), key=lambda d: -strides[d])
     back = sorted(range(len(strides)), key=lambda d: order[d])
     ordered = gradient.permute(order)
-    copy = ordered.clone() if ordered.layout.contiguous else ordered.contiguous()
+    copy = ordered.clone() if ordered.form.contiguous else ordered.contiguous()
     return copy.permute(back)
 
 

@@ -373,7 +373,7 @@ def glu(input: Any, dim: int = -1) -> Any:
     >>> argand.nn.functional.glu(argand.tensor([2.0, 0.0]))
     tensor([1.])
     """
-    if input.layout.dtype.kind != "f":
+    if input.form.dtype.kind != "f":
         raise NotImplementedError(f"\"glu\" not implemented for '{input.dtype.name}'")
     size = input.shape[dim]
     if size % 2:

@@ -22,10 +22,10 @@ def new(layout: Layout, requires_grad: bool = False) -> Any:
 
 def require(x: Any) -> Any:
     """Make `x` a leaf whose gradient is wanted."""
-    if x.layout.dtype.kind not in "fc":
+    if x.form.dtype.kind not in "fc":
         raise RuntimeError(
             "Only Tensors of floating point and complex dtype can require gradients, but got "
-            f"{x.layout.dtype.name}"
+            f"{x.form.dtype.name}"
         )
     if x.node is None:
         x.node = AccumulateGrad(x)
@@ -38,7 +38,7 @@ class _Memory:
     __slots__ = ("__array_interface__", "storage")
 
     def __init__(self, x: TensorBase) -> None:
-        layout = x.layout
+        layout = x.form
         size = layout.dtype.itemsize
         self.storage = x.storage
         self.__array_interface__ = {
@@ -73,6 +73,6 @@ def from_array(array: Any) -> Any:
 def fresh(array: Any, kind: dtype) -> Any:
     """A tensor that owns the values of an array."""
     out = new(dense(kind, array.shape))
-    if out.layout.numel:
+    if out.form.numel:
         as_array(out)[...] = array
     return out

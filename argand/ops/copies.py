@@ -34,13 +34,13 @@ class _Copy(Elementwise):
 
     def into(self, out: Any, source: Any) -> None:
         """Convert and broadcast `source` into the memory of `out`."""
-        if out.layout.numel == 0:
+        if out.form.numel == 0:
             return
-        key = (out.layout, source.layout)
+        key = (out.form, source.form)
         plan = self.plans.get(key)
         if plan is None:
-            root = self.trace((source,), ()).roots[0].to(compute_dtype(out.layout.dtype))
-            plan = map_plan([root], [source.layout], (), [out.layout], out.layout.shape)
+            root = self.trace((source,), ()).roots[0].to(compute_dtype(out.form.dtype))
+            plan = map_plan([root], [source.form], (), [out.form], out.form.shape)
             self.plans[key] = plan
         plan.run(source.ptr, out.ptr)
 
@@ -63,11 +63,11 @@ def clone(input: Any, memory_format: Any = None) -> Any:
     >>> x
     tensor([0., 0.])
     """
-    layout = input.layout
+    layout = input.form
     if not layout.dense:
         layout = strided(layout.dtype, layout.shape, elementwise_strides(layout.shape, [layout]))
     out = new(layout)
-    if input.layout.dense:
+    if input.form.dense:
         ctypes.memmove(out.ptr, input.ptr, layout.nbytes)
     else:
         copier.into(out, input)
@@ -82,7 +82,7 @@ def _clone_vjp(g: Any, out: Any, input: Any, memory_format: Any) -> Any:
 @operation(as_method=False, as_function=False)
 def compact(input: Any) -> Any:
     """A row-major copy."""
-    out = new(dense(input.layout.dtype, input.layout.shape))
+    out = new(dense(input.form.dtype, input.form.shape))
     copier.into(out, input)
     return out
 
@@ -104,13 +104,13 @@ def contiguous(input: Any, memory_format: Any = None) -> Any:
     >>> argand.zeros(2, 3).t().contiguous().stride()
     (2, 1)
     """
-    return input if input.layout.contiguous else compact(input)
+    return input if input.form.contiguous else compact(input)
 
 
 @operation(as_method=False, as_function=False, graph_name="to_copy")
 def converted(input: Any, kind: dtype) -> Any:
     """A copy with another type."""
-    layout = input.layout
+    layout = input.form
     out = new(strided(kind, layout.shape, preserved_strides(layout)))
     copier.into(out, input)
     return out

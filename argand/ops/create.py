@@ -55,9 +55,9 @@ def _copy_in(array: Any, kind: dtype) -> Any:
     if kind is dtypes.bfloat16:
         return from_array(np.ascontiguousarray(array, "f4")).to(kind)
     out = new(dense(kind, array.shape))
-    if out.layout.numel:
+    if out.form.numel:
         source = np.ascontiguousarray(array, kind.numpy)
-        ctypes.memmove(out.ptr, source.__array_interface__["data"][0], out.layout.nbytes)
+        ctypes.memmove(out.ptr, source.__array_interface__["data"][0], out.form.nbytes)
     return out
 
 
@@ -177,7 +177,7 @@ def _fill_plan(layout: Layout) -> Any:
 
 def fill(x: Any, value: Any) -> Any:
     """Set every element, outside of any graph."""
-    layout = x.layout
+    layout = x.form
     if layout.numel == 0:
         return x
     negative = isinstance(value, float) and math.copysign(1, value) < 0  # -0.0 is not all zero bits
@@ -311,8 +311,8 @@ def empty(*size: Any, **kwargs: Any) -> Any:
 
 def _like(input: Any, value: Any, kwargs: dict[str, Any]) -> Any:
     options = Options(**kwargs)
-    kind = options.kind or input.layout.dtype
-    layout = input.layout
+    kind = options.kind or input.form.dtype
+    layout = input.form
     out = new(strided(kind, layout.shape, preserved_strides(layout)))
     return options.finish(out if value is None else fill(out, value))
 
@@ -379,7 +379,7 @@ def empty_like(input: Any, **kwargs: Any) -> Any:
 
 def _new_like(input: Any, value: Any, sizes: Sequence[int], kwargs: dict[str, Any]) -> Any:
     options = Options(**kwargs)
-    options.kind = options.kind or input.layout.dtype
+    options.kind = options.kind or input.form.dtype
     if value is None:
         return options.finish(new(dense(options.kind, sizes)))
     return full_of(value, sizes, options)
@@ -455,7 +455,7 @@ def new_tensor(input: Any, data: Any, *, dtype: dtype | None = None,
     >>> tensor([1.0]).new_tensor([2])
     tensor([2.])
     """
-    return tensor.body(data, dtype=dtype or input.layout.dtype, requires_grad=requires_grad)
+    return tensor.body(data, dtype=dtype or input.form.dtype, requires_grad=requires_grad)
 
 
 @cache
@@ -508,7 +508,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
     count = max(0, math.ceil((end - start) / step))
     out = new(dense(kind, (count,)))
     if count:
-        _ramp_plan(out.layout)(start, step, out.ptr)
+        _ramp_plan(out.form)(start, step, out.ptr)
     return options.finish(out)
 
 

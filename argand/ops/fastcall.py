@@ -22,13 +22,13 @@ def unary_call(record: Any) -> Callable[..., Any]:
     def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
         if args or kwargs or not isinstance(input, TensorBase):
             return record(input, *args, **kwargs)
-        plan = fast.get((input.layout,))
+        plan = fast.get((input.form,))
         if plan is None:
             return record.apply((input,), record._static)
         out = _new(kind[0])
         out.storage = storage = plan.new(input.ptr)
         out.ptr = storage.ptr
-        out.layout = plan.layout
+        out.form = plan.form
         out.node = out.grad = out.base = None
         if input.node is not None and mode.enabled:
             record.attach(plan, (input,), (out,))
@@ -46,17 +46,40 @@ def binary_call(record: Any) -> Callable[..., Any]:
             return record(input, *args, **kwargs)
         (other,) = args
         tensor = isinstance(other, TensorBase)
-        plan = fast.get((input.layout, other.layout if tensor else type(other)))
+        plan = fast.get((input.form, other.form if tensor else type(other)))
         if plan is None:
             return record.apply((input, other), record._static)
         out = _new(kind[0])
         out.storage = storage = plan.new(input.ptr, other.ptr if tensor else other)
         out.ptr = storage.ptr
-        out.layout = plan.layout
+        out.form = plan.form
         out.node = out.grad = out.base = None
         if (input.node is not None or (tensor and other.node is not None)) and mode.enabled:
             record.attach(plan, (input, other), (out,))
         return out
+
+    return _named(call, record)
+
+
+def binary_in_place(record: Any) -> Callable[..., Any]:
+    """A change of a tensor by another operand, outside of any graph."""
+    plans = record.writes
+
+    def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != 1:
+            return record.apply_in_place(*record._bind((input, *args), kwargs))
+        (other,) = args
+        tensor = isinstance(other, TensorBase)
+        plan = plans.get((input.form, other.form if tensor else type(other)))
+        if plan is None or (tensor and other.storage is input.storage and other is not input):
+            return record.apply_in_place((input, other), record._static)
+        if (
+            input.node is not None or input.base is not None or (tensor and other.node is not None)
+        ) and mode.enabled:
+            return record.apply_in_place((input, other), record._static)
+        plan.run(input.ptr, other.ptr if tensor else other, input.ptr)
+        input.storage.version += 1
+        return input
 
     return _named(call, record)
 

@@ -107,7 +107,7 @@ class Reduction(Record):
         """Reduce `x` over `dim`: an int, a sequence, or None for all."""
         if type(dim) is list:
             dim = tuple(dim)
-        key = (x.layout, dim, keepdim, kind)
+        key = (x.form, dim, keepdim, kind)
         plan = self.plans.get(key)
         if plan is None:
             plan = self.plans[key] = self._prepare(x, dim, keepdim, kind)
@@ -122,7 +122,7 @@ class Reduction(Record):
         return outputs
 
     def _attach(self, plan: ReducePlan, x: TensorBase, outputs: Sequence[Any]) -> None:
-        if outputs[0].layout.dtype.kind not in "fc":
+        if outputs[0].form.dtype.kind not in "fc":
             return
         saved: list[Any] = []
         if self.saves_input:
@@ -137,7 +137,7 @@ class Reduction(Record):
             outputs[0].node = node
             return
         for i, o in enumerate(outputs):
-            if o.layout.dtype.kind in "fc":
+            if o.form.dtype.kind in "fc":
                 o.node = Port(node, i)
 
     def _backward(self, source: Layout, dims: tuple[int, ...], keepdim: bool) -> Any:
@@ -160,8 +160,8 @@ class Reduction(Record):
     # ---- planning -------------------------------------------------------------------------
 
     def _prepare(self, x: TensorBase, dim: Any, keepdim: bool, kind: dtype | None) -> ReducePlan:
-        dims = normalize_dims(self.name, dim, x.layout.ndim)
-        source = x.layout
+        dims = normalize_dims(self.name, dim, x.form.ndim)
+        source = x.form
         reduced = prod(source.shape[d] for d in dims)
         shape = [1 if d in dims else n for d, n in enumerate(source.shape)]
         if not self.empty and reduced == 0 and (dim is None or prod(shape)):

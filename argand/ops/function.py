@@ -72,7 +72,7 @@ class Operation(Record):
                 saved.append(x)
                 versions.append(x.storage.version)
             else:
-                saved.append(x.layout)
+                saved.append(x.form)
                 versions.append(None)
         first_output = len(saved)
         if self._extras:
@@ -88,11 +88,11 @@ class Operation(Record):
                     NO_OUTPUTS if self._extras else first_output,
                     len(out) if several else 1)  # fmt: skip
         if not several:
-            if out.layout.dtype.kind in "fc":
+            if out.form.dtype.kind in "fc":
                 out.node = node
             return
         for i, o in enumerate(out):
-            if o.layout.dtype.kind in "fc":
+            if o.form.dtype.kind in "fc":
                 o.node = Port(node, i)
 
     def _backward(self, node: Node, *gradients: Any) -> Sequence[Any]:
@@ -127,9 +127,9 @@ class View(Record):
         if named or len(settings) + 1 < len(self.parameters):
             x, *rest = self.bind((x, *settings), named)
             settings = tuple(rest)
-        plan = self.plans.get((x.layout, settings))
+        plan = self.plans.get((x.form, settings))
         if plan is None:
-            plan = self.plans[x.layout, settings] = self._prepare(x.layout, settings)
+            plan = self.plans[x.form, settings] = self._prepare(x.form, settings)
         layout, offset, backward = plan
         out = make(x.storage, layout, x.ptr + offset)
         note_view(out, x)

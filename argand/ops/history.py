@@ -66,7 +66,7 @@ def is_recorded(name: str, target: TensorBase, others: Sequence[Any] = ()) -> bo
         RuntimeError: for leaves that require gradients and views of them, for views from operations
             that return several, and for views made while nothing was recorded.
     """
-    if not mode.enabled or target.layout.dtype.kind not in "fc":
+    if not mode.enabled or target.form.dtype.kind not in "fc":
         return False
     base = None if target.base is None else base_of(target)
     if target.node is None and (base is None or base.node is None):
@@ -133,11 +133,11 @@ def check_overlap(name: str, out: TensorBase, inputs: Sequence[Any]) -> None:
 
 
 def _overlap_in_part(x: TensorBase, y: TensorBase) -> bool:
-    if x.ptr == y.ptr and x.layout.strides == y.layout.strides:
-        return x.layout.shape != y.layout.shape and x.layout.dense and y.layout.dense
-    if not (x.layout.dense and y.layout.dense):
+    if x.ptr == y.ptr and x.form.strides == y.form.strides:
+        return x.form.shape != y.form.shape and x.form.dense and y.form.dense
+    if not (x.form.dense and y.form.dense):
         return False
-    return x.ptr < y.ptr + y.layout.nbytes and y.ptr < x.ptr + x.layout.nbytes
+    return x.ptr < y.ptr + y.form.nbytes and y.ptr < x.ptr + x.form.nbytes
 
 
 # ---- after a change ----------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def rebase(target: TensorBase, before: Any) -> None:
     base = base_of(target)
     if base is None:
         _follow(target)
-    elif base.layout.dtype is target.layout.dtype:
+    elif base.form.dtype is target.form.dtype:
         before = base.node
         base.node = _copy_slices(base, target)
         move_retained(base, before)
@@ -169,17 +169,17 @@ def _follow(base: Any) -> None:
     """Give every view of `base` a node that leads to the present one of `base`."""
     at = base.storage_offset()
     for view in _views(base):
-        if view.layout.dtype is not base.layout.dtype:
+        if view.form.dtype is not base.form.dtype:
             continue
         before = view.node
         start = at + _distance(view, base)
-        view.node = base.as_strided(view.layout.shape, view.layout.strides, start).node
+        view.node = base.as_strided(view.form.shape, view.form.strides, start).node
         move_retained(view, before)
 
 
 def _distance(view: TensorBase, base: TensorBase) -> int:
     """Elements from the begin of `base` to that of `view`."""
-    return (view.ptr - base.ptr) // base.layout.dtype.itemsize
+    return (view.ptr - base.ptr) // base.form.dtype.itemsize
 
 
 def _copy_slices(base: TensorBase, target: TensorBase) -> Node:
@@ -187,7 +187,7 @@ def _copy_slices(base: TensorBase, target: TensorBase) -> Node:
 
     The gradient at those places goes to the operation that wrote them, the rest on as before.
     """
-    whole, part, distance = base.layout, target.layout, _distance(target, base)
+    whole, part, distance = base.form, target.form, _distance(target, base)
     covered = part.dense and part.numel == whole.numel
 
     def backward(node: Node, g: Any) -> Sequence[Any]:
@@ -205,7 +205,7 @@ def _copy_slices(base: TensorBase, target: TensorBase) -> Node:
 
 def _laid_out(x: Any, layout: Layout) -> Any:
     """`x` with the strides of `layout`, which has its shape."""
-    if x.layout.strides == layout.strides or (x.layout.contiguous and layout.contiguous):
+    if x.form.strides == layout.strides or (x.form.contiguous and layout.contiguous):
         return x
     low, high = layout.span()
     room = x.new_empty(high - low + 1)

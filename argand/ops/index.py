@@ -57,15 +57,15 @@ def _trimmed(value: Any, target: Any) -> Any:
 
 def view_of_self(x: Any) -> Any:
     """A new view of the whole tensor."""
-    return x.view(x.shape) if x.layout.contiguous else x.permute(*range(x.ndim))
+    return x.view(x.shape) if x.form.contiguous else x.permute(*range(x.ndim))
 
 
 def _basic(x: Any, parts: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
     """Apply ints, slices, None and ``...``; what is left are arrays per dimension, or nothing."""
     parts = [_as_part(p) for p in parts]
     given = builtins.sum(_consumed(p) for p in parts)
-    if given > x.layout.ndim:
-        raise IndexError(f"too many indices for tensor of dimension {x.layout.ndim}")
+    if given > x.form.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {x.form.ndim}")
     advanced: list[Any] = []
     dim = 0
     for part in parts:
@@ -73,7 +73,7 @@ def _basic(x: Any, parts: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
             x = x.unsqueeze(dim)
             dim += 1
         elif part is Ellipsis:
-            dim += x.layout.ndim - dim - _rest(parts, part)
+            dim += x.form.ndim - dim - _rest(parts, part)
         elif isinstance(part, slice):
             x = _slice(x, dim, part)
             dim += 1
@@ -101,14 +101,14 @@ def _rest(parts: Sequence[Any], ellipsis: Any) -> int:
 
 def _as_part(part: Any) -> Any:
     if isinstance(part, TensorBase):
-        kind = part.layout.dtype
+        kind = part.form.dtype
         if kind.kind in "fc":
             raise IndexError(
                 "tensors used as indices must be long, int, byte or bool tensors, but got "
                 f"{describe(part)}"
             )
         array = as_array(part)
-        if part.layout.ndim == 0 and kind.kind != "b":
+        if part.form.ndim == 0 and kind.kind != "b":
             return int(array)
         return array.astype("bool") if kind is dtypes.uint8 else array
     if isinstance(part, (list, range)):
@@ -137,14 +137,14 @@ def _consumed(part: Any) -> int:
 
 
 def _select_index(x: Any, dim: int, index: int) -> Any:
-    size = x.layout.shape[dim]
+    size = x.form.shape[dim]
     if not -size <= index < size:
         raise IndexError(f"index {index} is out of bounds for dimension {dim} with size {size}")
     return select(x, dim, index)
 
 
 def _slice(x: Any, dim: int, part: slice) -> Any:
-    size = x.layout.shape[dim]
+    size = x.form.shape[dim]
     if part.step == 0:
         raise ValueError("slice step cannot be zero")
     start, stop, step = part.indices(size)
@@ -169,7 +169,7 @@ def take_at(input: Any, advanced: tuple[Any, ...]) -> Any:
         found = source.take(index[0], 0)
     else:
         found = source[index]
-    return _owned(found, input.layout.dtype)
+    return _owned(found, input.form.dtype)
 
 
 def _owned(array: Any, kind: dtype) -> Any:
@@ -185,12 +185,12 @@ def _checked(input: Any, advanced: tuple[Any, ...]) -> tuple[Any, ...]:
         if part is None or part is _COVERED:
             dim += 1
             continue
-        size = input.layout.shape[dim]
+        size = input.form.shape[dim]
         if part.dtype == bool:
-            if part.shape != tuple(input.layout.shape[dim : dim + part.ndim]):
+            if part.shape != tuple(input.form.shape[dim : dim + part.ndim]):
                 raise IndexError(
                     f"The shape of the mask {list(part.shape)} at index {dim} does not match the "
-                    f"shape of the indexed tensor {list(input.layout.shape)} at index {dim}"
+                    f"shape of the indexed tensor {list(input.form.shape)} at index {dim}"
                 )
         elif part.size and (part.max() >= size or part.min() < -size):
             wrong = int(part.max() if part.max() >= size else part.min())
@@ -209,9 +209,9 @@ def _take_vjp(g: Any, out: Any, input: Any, advanced: Any) -> Any:
 @operation(as_method=False, as_function=False)
 def scatter_at(values: Any, advanced: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` to which `values` are added at the indexed places."""
-    if values.layout.dtype is dtypes.bfloat16:
+    if values.form.dtype is dtypes.bfloat16:
         return _in_float32(scatter_at.body, values, advanced, shape)
-    out = fill(new(dense(values.layout.dtype, shape)), 0)
+    out = fill(new(dense(values.form.dtype, shape)), 0)
     np.add.at(as_array(out), _expand_index(advanced), as_array(values))
     return out
 
@@ -260,16 +260,16 @@ def _in_float32(body: Any, input: Any, *args: Any) -> Any:
     """Compute with float32 in place of bfloat16, which NumPy does not have."""
     wide = [
         converted.body(x, dtypes.float32)
-        if isinstance(x, TensorBase) and x.layout.dtype is dtypes.bfloat16
+        if isinstance(x, TensorBase) and x.form.dtype is dtypes.bfloat16
         else x
         for x in (input, *args)
     ]
-    return converted.body(body(*wide), input.layout.dtype)
+    return converted.body(body(*wide), input.form.dtype)
 
 
 def _positions(name: str, index: Any, size: int) -> Any:
     """The positions in an index tensor, checked."""
-    if index.layout.dtype not in (dtypes.int64, dtypes.int32):
+    if index.form.dtype not in (dtypes.int64, dtypes.int32):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {describe(index)}")
     array = as_array(index)
     if array.size and (array.max() >= size or array.min() < 0):
@@ -299,7 +299,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
     positions = np.atleast_1d(_positions("index_select", index, size))
     source = np.atleast_1d(as_array(input))
     found = source.take(positions, at)
-    return _owned(found.reshape(()) if input.ndim == 0 else found, input.layout.dtype)
+    return _owned(found.reshape(()) if input.ndim == 0 else found, input.form.dtype)
 
 
 @index_select.vjp(saves="index")
@@ -321,8 +321,11 @@ def index_add(input: Any, dim: int, index: Any, source: Any, alpha: float = 1) -
     >>> argand.zeros(3).index_add(0, argand.tensor([0, 0]), argand.ones(2))
     tensor([2., 0., 0.])
     """
-    if input.layout.dtype is dtypes.bfloat16:
+    if input.form.dtype is dtypes.bfloat16:
         return _in_float32(index_add.body, input, dim, index, source, alpha)
+    if not input.ndim:
+        line = index_add.body(input.detach().view(1), dim, index, source.view(1), alpha)
+        return line.view(())
     at = normalize_dim(dim, input.ndim)
     rest, given = (tuple(x.shape[:at] + x.shape[at + 1 :]) for x in (input, source))
     if input.ndim != source.ndim or rest != given:
@@ -342,6 +345,8 @@ def _index_add_vjp(
     g: Any, out: Any, input: Any, dim: int, index: Any, source: Any, alpha: float
 ) -> Any:
     picked = g.index_select(dim, index)
+    if picked.shape != source.shape:  # a single number has no dimension
+        picked = picked.reshape(source.shape)
     return g, None, None, picked if alpha == 1 else picked * alpha, None
 
 
@@ -362,14 +367,12 @@ def gather(input: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
             [3]])
     """
     at = normalize_dim(dim, input.ndim)
-    if index.layout.dtype is not dtypes.int64:
-        raise RuntimeError("gather(): Expected dtype int64 for index")
-    if input.ndim != index.ndim and index.layout.numel:
+    if input.ndim != index.ndim and index.form.numel:
         raise RuntimeError(
             "Index tensor must have the same number of dimensions as input tensor"
         )
     _fits("gather", index.shape, input.shape, at)
-    return _owned(as_array(input)[_lines(input, at, index, "gather")], input.layout.dtype)
+    return _owned(as_array(input)[_lines(input, at, index, "gather")], input.form.dtype)
 
 
 @gather.vjp(saves="index")
@@ -411,7 +414,7 @@ def scatter(input: Any, dim: int, index: Any, src: Any, reduce: str | None = Non
     >>> argand.zeros(1, 3).scatter(1, argand.tensor([[2]]), 1.0)
     tensor([[0., 0., 1.]])
     """
-    if input.layout.dtype is dtypes.bfloat16:
+    if input.form.dtype is dtypes.bfloat16:
         return _in_float32(scatter.body, input, dim, index, src, reduce)
     at = normalize_dim(dim, input.ndim)
     _same_rank("scatter", input, index, src)
@@ -447,7 +450,7 @@ def _scatter_vjp(
 
 def _same_rank(name: str, input: Any, index: Any, src: Any) -> None:
     """A scatter walks all its tensors together."""
-    if not index.layout.numel:
+    if not index.form.numel:
         return
     for x in (index, src):
         if isinstance(x, TensorBase) and max(x.ndim, 1) != max(input.ndim, 1):
@@ -477,7 +480,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     >>> argand.zeros(3).scatter_add(0, argand.tensor([0, 0]), argand.ones(2))
     tensor([2., 0., 0.])
     """
-    if input.layout.dtype is dtypes.bfloat16:
+    if input.form.dtype is dtypes.bfloat16:
         return _in_float32(scatter_add.body, input, dim, index, src)
     at = normalize_dim(dim, input.ndim)
     _same_rank("scatter_add", input, index, src)

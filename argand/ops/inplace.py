@@ -27,13 +27,13 @@ def _finish(target: Any, node: Node | None) -> Any:
 def copy_into(target: Any, source: Any) -> Any:
     """``target.copy_(source)``."""
     recorded = is_recorded("copy", target, (source,))
-    shape, kind = source.layout.shape, source.layout.dtype
-    if broadcast_shapes((shape, target.layout.shape)) != target.layout.shape:
+    shape, kind = source.form.shape, source.form.dtype
+    if broadcast_shapes((shape, target.form.shape)) != target.form.shape:
         raise RuntimeError(
             f"copy_: output with shape {list(target.shape)} doesn't match the broadcast shape of "
             f"the source's {list(shape)}"
         )
-    check_written("copy_", target.layout)
+    check_written("copy_", target.form)
     check_overlap("copy_", target, (source,))
     copier.into(target, source)
     if not recorded:
@@ -75,7 +75,7 @@ def _place(target: Any, value: Any, index: Any, accumulate: bool) -> None:
 def place_into(target: Any, value: Any, index: Any, accumulate: bool) -> Any:
     """Write `value` at the places of a NumPy index."""
     recorded = is_recorded("index_put", target, (value,))
-    if target.layout.dtype is dtypes.bfloat16:  # which NumPy does not have
+    if target.form.dtype is dtypes.bfloat16:  # which NumPy does not have
         wide = converted.body(target, dtypes.float32)
         values = converted.body(value, dtypes.float32) if isinstance(value, TensorBase) else value
         _place(wide, values, index, accumulate)

@@ -52,14 +52,14 @@ def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
 @operation(as_method=False, as_function=False, graph_name="cat")
 def join(dim: int, *tensors: Any) -> Any:
     """Tensors joined along a dimension; vectors without elements do not count."""
-    full = [x for x in tensors if x.layout.shape != (0,)] or list(tensors[:1])
+    full = [x for x in tensors if x.form.shape != (0,)] or list(tensors[:1])
     first = full[0]
     if not first.ndim:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     at = normalize_dim(dim, first.ndim)
-    kind = first.layout.dtype
+    kind = first.form.dtype
     for number, x in enumerate(full):
-        kind = dtypes.promote_types(kind, x.layout.dtype)
+        kind = dtypes.promote_types(kind, x.form.dtype)
         if x.ndim != first.ndim:
             raise RuntimeError(
                 f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}"
@@ -140,7 +140,7 @@ def _split_reference(x: Any, pieces: Any, dim: int = 0) -> tuple[Any, ...]:
 @operation(as_method=False, as_function=False, graph_name="split")
 def pieces_of(input: Any, lengths: tuple[int, ...], dim: int) -> tuple[Any, ...]:
     """Consecutive pieces of a dimension, as views."""
-    layout, found, start = input.layout, [], 0
+    layout, found, start = input.form, [], 0
     for length in lengths:
         shape = (*layout.shape[:dim], length, *layout.shape[dim + 1 :])
         piece = strided(layout.dtype, shape, layout.strides)
@@ -209,7 +209,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 @operation(as_method=False, as_function=False, graph_name="unbind")
 def slices_of(input: Any, dim: int) -> tuple[Any, ...]:
     """All slices along a dimension, as views."""
-    layout = input.layout
+    layout = input.form
     shape = (*layout.shape[:dim], *layout.shape[dim + 1 :])
     strides = (*layout.strides[:dim], *layout.strides[dim + 1 :])
     piece, step = strided(layout.dtype, shape, strides), layout.strides[dim]

@@ -45,7 +45,7 @@ def vector_norm(
     """
     if dtype is not None:
         x = x.to(dtype)
-    if x.layout.dtype.kind != "f":
+    if x.form.dtype.kind != "f":
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{x.dtype.name}"
@@ -110,7 +110,7 @@ def qr(A: Any, mode: str = "reduced") -> tuple[Any, Any]:
         raise RuntimeError(
             f"linalg.qr: The input tensor A must have at least 2 dimensions, but got {A.ndim}"
         )
-    if A.layout.dtype not in (dtypes.float32, dtypes.float64):
+    if A.form.dtype not in (dtypes.float32, dtypes.float64):
         raise NotImplementedError(f"\"linalg.qr\" not implemented for '{A.dtype.name}'")
     q, r = np.linalg.qr(as_array(A), mode="complete" if mode == "complete" else "reduced")
     return _by_columns(q), _by_columns(r)

@@ -43,7 +43,7 @@ def reduced(values: Any, reduction: str) -> Any:
 
 def _same_sizes(name: str, input: Any, target: Any) -> None:
     """PyTorch broadcasts with a warning where sizes differ."""
-    if input.layout.shape != target.layout.shape:
+    if input.form.shape != target.form.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
@@ -142,7 +142,7 @@ def mse_loss(input: Any, target: Any, size_average: Any = None, reduce: Any = No
     >>> argand.nn.functional.mse_loss(argand.zeros(2), argand.ones(2))
     tensor(1.)
     """
-    if input.layout.dtype.kind not in "fc":
+    if input.form.dtype.kind not in "fc":
         raise NotImplementedError(f"\"mse_loss\" not implemented for '{input.dtype.name}'")
     _same_sizes("mse_loss", input, target)
     losses = squared_error(input, target)
@@ -326,7 +326,7 @@ def kl_div(input: Any, target: Any, size_average: Any = None, reduce: Any = None
     >>> argand.nn.functional.kl_div(argand.zeros(1), argand.ones(1), reduction="sum")
     tensor(0.)
     """
-    if input.layout.dtype.kind != "f" or target.layout.dtype.kind != "f":
+    if input.form.dtype.kind != "f" or target.form.dtype.kind != "f":
         raise RuntimeError("kl_div: Integral inputs not supported.")
     if log_target:
         losses = target.exp() * (target - input)
@@ -480,7 +480,7 @@ def cross_entropy(
     tensor(0.6931)
     """
     if weight is None and not label_smoothing:
-        key = (input.layout, target.layout, ignore_index, reduction)
+        key = (input.form, target.form, ignore_index, reduction)
         plan = _classes.get(key, _UNKNOWN)
         if plan is _UNKNOWN:
             plan = _classes[key] = _plan_classes(*key)
@@ -494,7 +494,7 @@ def _general_cross_entropy(
 ) -> Any:
     axis = 0 if input.ndim == 1 else 1
     logs = input.log_softmax(axis)
-    if target.layout.dtype.kind == "f":
+    if target.form.dtype.kind == "f":
         if target.shape != input.shape:
             raise RuntimeError(
                 f"Expected floating point type for target with class probabilities to have the "
@@ -540,7 +540,7 @@ def nll_loss(
     >>> argand.nn.functional.nll_loss(argand.tensor([[-1.0, -2.0]]), argand.tensor([1]))
     tensor(2.)
     """
-    if input.layout.dtype.kind != "f":
+    if input.form.dtype.kind != "f":
         raise NotImplementedError(f"\"nll_loss\" not implemented for '{input.dtype.name}'")
     axis = 0 if input.ndim == 1 else 1
     classes = input.shape[axis]

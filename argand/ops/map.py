@@ -17,7 +17,7 @@ from argand.errors import message
 from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import INPUT, SCALAR, Expr, leaf, substitute
 from argand.kernels.loops import input_leaf
-from argand.ops.fastcall import binary_call, unary_call
+from argand.ops.fastcall import binary_call, binary_in_place, unary_call
 from argand.ops.history import check_overlap, check_written, is_recorded, rebase
 from argand.ops.plans import map_plan
 from argand.ops.record import NUMBERS, Record, _Defaults, camel, describe, to_number
@@ -55,12 +55,12 @@ WHOLE = "iub"
 class MapPlan:
     """A prepared kind of call."""
 
-    __slots__ = ("new", "run", "layout", "layouts", "trace", "gradients")
+    __slots__ = ("new", "run", "form", "layouts", "trace", "gradients")
 
     def __init__(self, trace: Trace, layouts: Sequence[Layout]) -> None:
         self.trace = trace
         self.layouts = tuple(layouts)
-        self.layout = layouts[0]
+        self.form = layouts[0]
         self.gradients: dict[int, Gradient | None] = {}
         self.new: Callable[..., Any] = _no_output
         self.run: Callable[..., None] = _no_output
@@ -112,6 +112,7 @@ class Elementwise(Record):
         self.operand_names = self.parameters[: self.arity]
         self.samples = self.samples or operands(*[ANY] * self.arity)
         self.fast: dict[Any, MapPlan] = {}  # plans of calls with default settings
+        self.writes: dict[Any, MapPlan] = {}  # the same, for changes of the first operand
         self._static = tuple(self.defaults.values())
 
     # ---- calling --------------------------------------------------------------------------
@@ -130,15 +131,15 @@ class Elementwise(Record):
 
     def apply(self, operands: tuple[Any, ...], static: tuple[Any, ...] = ()) -> Any:
         """Compute, and record when an operand is part of a graph."""
-        key = (*(x.layout if isinstance(x, TensorBase) else type(x) for x in operands), *static)
+        key = (*(x.form if isinstance(x, TensorBase) else type(x) for x in operands), *static)
         plan = self.plans.get(key)
         if plan is None:
             operands = self._operands(operands)
-            key = (*(x.layout if isinstance(x, TensorBase) else type(x) for x in operands), *static)
+            key = (*(x.form if isinstance(x, TensorBase) else type(x) for x in operands), *static)
             plan = self.plans.get(key) or self._prepare(key, operands, static)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
         if len(plan.layouts) == 1:
-            outputs: tuple[Any, ...] = (make(plan.new(*ordered(words, plan.trace)), plan.layout),)
+            outputs: tuple[Any, ...] = (make(plan.new(*ordered(words, plan.trace)), plan.form),)
         else:
             outputs = tuple(make(allocate(x.nbytes), x) for x in plan.layouts)
             plan.run(*ordered(words, plan.trace), *(o.ptr for o in outputs))
@@ -173,12 +174,13 @@ class Elementwise(Record):
     def forget(self) -> None:
         super().forget()
         self.fast.clear()
+        self.writes.clear()
 
     # ---- planning -------------------------------------------------------------------------
 
     def _prepare(self, key: Any, operands: Sequence[Any], static: tuple[Any, ...]) -> MapPlan:
         trace = self.trace(operands, static)
-        layouts = [x.layout for x in operands if isinstance(x, TensorBase)]
+        layouts = [x.form for x in operands if isinstance(x, TensorBase)]
         shape = broadcast_shapes(x.shape for x in layouts)
         strides = () if self.row_major else elementwise_strides(shape, layouts)
         strides = strides or contiguous_strides(shape)
@@ -298,7 +300,7 @@ class Elementwise(Record):
         if not wanted:
             return None
         name = self.graph_name + "0"
-        shapes = [operands[i].layout for i in wanted]
+        shapes = [operands[i].form for i in wanted]
         found: Derivative | None
         if self.from_output is not None:
             found = derivative_by_output(self.from_output, trace, len(operands))
@@ -314,11 +316,12 @@ class Elementwise(Record):
 
     def in_place_method(self) -> Callable[..., Any]:
         record = self
+        if self.arity == 2:
+            return binary_in_place(self)
 
         def method(self: TensorBase, *args: Any, **kwargs: Any) -> TensorBase:
             if kwargs or len(args) + 1 != record.arity:
-                operands, static = record._bind((self, *args), kwargs)
-                return record.apply_in_place(operands, static)
+                return record.apply_in_place(*record._bind((self, *args), kwargs))
             return record.apply_in_place((self, *args), record._static)
 
         return method
@@ -333,6 +336,10 @@ class Elementwise(Record):
         recorded = is_recorded(self.name, target, others)
         if plan is None:
             plan = self._plan_into(target, operands, static)
+            if len(operands) == 2 and static == self._static:
+                other = operands[1]
+                kind = other.form if isinstance(other, TensorBase) else type(other)
+                self.writes[target.form, kind] = plan
         if others:
             check_overlap(self.name, target, others)
         if recorded:
@@ -343,6 +350,7 @@ class Elementwise(Record):
         target.storage.version += 1
         if recorded:
             self.attach(plan, given, (target,))
+            del given  # who holds the memory tells whether there are views
             rebase(target, node)
         return target
 
@@ -373,9 +381,9 @@ class Elementwise(Record):
         key = _key_into(out, operands, static)
         plan = self.plans.get(key)
         if plan is None:
-            check_written(self.name, out.layout)
+            check_written(self.name, out.form)
             trace = self.trace(operands, static)
-            layouts = [x.layout for x in operands if isinstance(x, TensorBase)]
+            layouts = [x.form for x in operands if isinstance(x, TensorBase)]
             shape = broadcast_shapes(x.shape for x in layouts)
             if shape != out.shape:
                 rule = f"output with shape {list(out.shape)} doesn't match the broadcast shape"
@@ -385,7 +393,7 @@ class Elementwise(Record):
                 raise RuntimeError(f"{self.name}: {got} type {out.dtype.name}")
             root = trace.roots[0].to(compute_dtype(out.dtype))
             trace = trace._replace(roots=(root,), outputs=(out.dtype,))
-            plan = self.plans[key] = self._compile(trace, layouts, [out.layout], shape)
+            plan = self.plans[key] = self._compile(trace, layouts, [out.form], shape)
         return plan
 
     def _into(self, out: Any, operands: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
@@ -410,8 +418,8 @@ class Elementwise(Record):
 
 
 def _key_into(out: TensorBase, operands: Sequence[Any], static: tuple[Any, ...]) -> Any:
-    kinds = [x.layout if isinstance(x, TensorBase) else type(x) for x in operands]
-    return ("into", out.layout, static, *kinds)
+    kinds = [x.form if isinstance(x, TensorBase) else type(x) for x in operands]
+    return ("into", out.form, static, *kinds)
 
 
 _UNKNOWN: Any = object()
@@ -510,9 +518,9 @@ def _vanishing(targets: Sequence[Layout]) -> Callable[..., Sequence[Any]]:
 
 def fit(gradient: Any, target: Layout) -> Any:
     """A gradient in the operand's shape and type: summed over what was broadcast."""
-    if gradient.layout.shape != target.shape:
+    if gradient.form.shape != target.shape:
         gradient = gradient.sum_to_size(target.shape)
-    if gradient.layout.dtype is not target.dtype:
+    if gradient.form.dtype is not target.dtype:
         gradient = gradient.to(target.dtype)
     return gradient
 

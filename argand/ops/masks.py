@@ -99,11 +99,11 @@ def masked_select(input: Any, mask: Any) -> Any:
     >>> argand.tensor([1, 2, 3]).masked_select(argand.tensor([True, False, True]))
     tensor([1, 3])
     """
-    if mask.layout.dtype is not dtypes.bool_:
+    if mask.form.dtype is not dtypes.bool_:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    broadcast_shapes((input.layout.shape, mask.layout.shape))
+    broadcast_shapes((input.form.shape, mask.form.shape))
     a, b = np.broadcast_arrays(as_array(input), as_array(mask))
-    return fresh(a[b], input.layout.dtype)
+    return fresh(a[b], input.form.dtype)
 
 
 @masked_select.vjp(saves="mask")
@@ -125,12 +125,12 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Either:
     >>> argand.nonzero(argand.tensor([0, 5]))
     tensor([[1]])
     """
-    if input.layout.dtype is dtypes.bfloat16:
+    if input.form.dtype is dtypes.bfloat16:
         input = input != 0
     array = as_array(input)
     if as_tuple:
         found = np.nonzero(np.atleast_1d(array))
         return tuple([fresh(x, dtypes.int64) for x in found])
     rows = np.argwhere(array)
-    columns = fresh(rows.reshape(len(rows), input.layout.ndim).transpose(), dtypes.int64)
+    columns = fresh(rows.reshape(len(rows), input.form.ndim).transpose(), dtypes.int64)
     return columns.transpose(0, 1)  # PyTorch's order in memory

@@ -74,7 +74,7 @@ def _rows_run_on(strides: Sequence[int], shape: Sequence[int]) -> bool:
 
 def compute(a: Any, b: Any, bias: Any = None) -> Any:
     """``a @ b (+ bias)`` of matrices or batches of them, outside of any graph."""
-    key = (a.layout, b.layout, None if bias is None else bias.layout)
+    key = (a.form, b.form, None if bias is None else bias.form)
     found = _launchers.get(key)
     if found is None:
         found = _launchers[key] = _prepare(a, b, bias)
@@ -86,12 +86,12 @@ def compute(a: Any, b: Any, bias: Any = None) -> Any:
 
 def _prepare(a: Any, b: Any, bias: Any) -> tuple[Launcher, Layout]:
     _check(a, b)
-    if a.layout.dtype.kind == "f" and a.layout.numel and b.layout.numel:
-        return _launcher(a.layout, b.layout, None if bias is None else bias.layout)
+    if a.form.dtype.kind == "f" and a.form.numel and b.form.numel:
+        return _launcher(a.form, b.form, None if bias is None else bias.form)
     batch = broadcast_shapes((a.shape[:-2], b.shape[:-2]))
-    out = dense(a.layout.dtype, (*batch, a.shape[-2], b.shape[-1]))
-    views = [(x.layout, x.layout.dtype) for x in (a, b)]
-    return _by_numpy(views, None if bias is None else bias.layout, out), out
+    out = dense(a.form.dtype, (*batch, a.shape[-2], b.shape[-1]))
+    views = [(x.form, x.form.dtype) for x in (a, b)]
+    return _by_numpy(views, None if bias is None else bias.form, out), out
 
 
 def _by_numpy(views: Any, bias: Layout | None, out: Layout) -> Launcher:
@@ -126,9 +126,9 @@ class _Borrowed:
 
 
 def _check(a: Any, b: Any) -> None:
-    if a.layout.dtype.kind == "b" and a.layout.numel and b.layout.numel:
+    if a.form.dtype.kind == "b" and a.form.numel and b.form.numel:
         raise NotImplementedError("\"matmul\" not implemented for 'bool'")
-    if a.layout.dtype is not b.layout.dtype:
+    if a.form.dtype is not b.form.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}"
         )
@@ -185,7 +185,7 @@ def matmul(input: Any, other: Any) -> Any:
     >>> argand.eye(2) @ argand.tensor([1.0, 2.0])
     tensor([1., 2.])
     """
-    left, right = input.layout.ndim, other.layout.ndim
+    left, right = input.form.ndim, other.form.ndim
     if left >= 2 and right >= 2:
         return product_of(input, other)
     if left == 0 or right == 0:
@@ -266,7 +266,7 @@ def dot(input: Any, tensor: Any) -> Any:
             f"[{tensor.shape[0]}] to have the same number of elements, but got {input.shape[0]} "
             f"and {tensor.shape[0]} elements respectively"
         )
-    if input.layout.dtype.kind == "b":
+    if input.form.dtype.kind == "b":
         raise NotImplementedError("\"dot\" not implemented for 'bool'")
     if input.dtype is not tensor.dtype:
         raise RuntimeError(
@@ -315,7 +315,7 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
 
 
 def _linear_layouts(input: Any, weight: Any, bias: Any) -> None:
-    if input.layout.ndim == 0 or input.shape[-1] != weight.shape[-1]:
+    if input.form.ndim == 0 or input.shape[-1] != weight.shape[-1]:
         rows = prod(input.shape[:-1])
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1:][0]} and "
@@ -349,7 +349,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     >>> argand.nn.functional.linear(argand.ones(2, 3), argand.ones(4, 3)).shape
     torch.Size([2, 4])
     """
-    key = (input.layout, weight.layout, None if bias is None else bias.layout)
+    key = (input.form, weight.form, None if bias is None else bias.form)
     found = _linears.get(key)
     if found is None:
         found = _linears[key] = _prepare_linear(input, weight, bias)
@@ -365,9 +365,9 @@ _linears: dict[tuple[Any, ...], tuple[Launcher, Layout]] = {}
 def _prepare_linear(input: Any, weight: Any, bias: Any) -> tuple[Launcher, Layout]:
     _linear_layouts(input, weight, bias)
     given = input
-    if input.layout.ndim == 1:
+    if input.form.ndim == 1:
         given = input.unsqueeze(0)
-    matrix = weight.unsqueeze(0) if weight.layout.ndim == 1 else weight
+    matrix = weight.unsqueeze(0) if weight.form.ndim == 1 else weight
     launch, layout = _prepare(given, _transposed(matrix), bias)
     shape = (*input.shape[:-1], *weight.shape[:-1])
     return launch, dense(layout.dtype, shape)
@@ -375,7 +375,7 @@ def _prepare_linear(input: Any, weight: Any, bias: Any) -> tuple[Launcher, Layou
 
 @linear.vjp(saves="input weight")
 def _linear_vjp(g: Any, out: Any, input: Any, weight: Any, bias: Any) -> Any:
-    if g.layout.ndim != 2 or weight.layout.ndim != 2:
+    if g.form.ndim != 2 or weight.form.ndim != 2:
         return _linear_vjp_any_rank(g, input, weight, bias)
     to_input = product_of(g, weight) if input.node is not None else None
     to_weight = product_of(permuted(g, (1, 0)), input) if weight.node is not None else None

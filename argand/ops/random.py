@@ -126,9 +126,9 @@ class Generator:
             TypeError: when it is no uint8 tensor.
             RuntimeError: when it has another size.
         """
-        if new_state.layout.dtype is not dtypes.uint8:
+        if new_state.form.dtype is not dtypes.uint8:
             raise TypeError("RNG state must be a torch.ByteTensor")
-        if new_state.layout.shape != (_STATE.itemsize,):
+        if new_state.form.shape != (_STATE.itemsize,):
             raise RuntimeError(
                 f"RNG state is wrong size: expected {_STATE.itemsize} bytes from get_state, got "
                 f"{describe(new_state)}"
@@ -235,23 +235,23 @@ def below(raw: Expr, p: Expr) -> Expr:
 
 def _in_memory_order(out: Any) -> Any:
     """A view with the dimensions in the order of memory, in which PyTorch fills."""
-    if out.layout.contiguous:
+    if out.form.contiguous:
         return out
-    strides = out.layout.strides
+    strides = out.form.strides
     order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
     return permuted(alias(out), tuple(order))
 
 
 def uniform_into(out: Any, low: float, high: float, generator: Generator | None) -> Any:
     """Fill `out` with uniform numbers."""
-    kind = out.layout.dtype
+    kind = out.form.dtype
     if kind.kind != "f":
         raise NotImplementedError(f'"check_uniform_bounds" not implemented for \'{kind.name}\'')
     if low > high:
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}"
         )
-    raw = _of(generator).draw("raw64" if kind is dtypes.float64 else "raw32", out.layout.numel)
+    raw = _of(generator).draw("raw64" if kind is dtypes.float64 else "raw32", out.form.numel)
     one = unit_of(dtypes.float64 if kind is dtypes.float64 else dtypes.float32)
     target = _in_memory_order(out)
     copier.into(target, uniform_of(raw.view(target.shape), one, low, high))
@@ -273,12 +273,12 @@ def normal_into(out: Any, mean: float, std: float, generator: Generator | None) 
     """Fill `out` with normal numbers."""
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    kind = out.layout.dtype
+    kind = out.form.dtype
     if kind.kind != "f":
         raise NotImplementedError(f'"normal_kernel_cpu" not implemented for \'{kind.name}\'')
-    count = out.layout.numel
+    count = out.form.numel
     source = _of(generator)
-    if count < 16 or not out.layout.contiguous:
+    if count < 16 or not out.form.contiguous:
         values = from_array(np.array(_few_normals(source, count)) * std + mean)
         target = _in_memory_order(out)
         copier.into(target, values.view(target.shape))
@@ -330,7 +330,7 @@ def integers_into(out: Any, low: int, high: int, generator: Generator | None) ->
         raise RuntimeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
-    kind = out.layout.dtype
+    kind = out.form.dtype
     bits = 1 if kind.kind == "b" else 8 * kind.itemsize
     if kind.kind in "ub" and (low < 0 or high > 1 << bits):
         raise RuntimeError(f"from or to is out of bounds for {kind.name}: {low}, {high}")
@@ -338,10 +338,10 @@ def integers_into(out: Any, low: int, high: int, generator: Generator | None) ->
     source = _of(generator)
     target = _in_memory_order(out)
     if span < 1 << 28:  # PyTorch draws 64 bits from here on, so that the remainder is even enough
-        raw = source.draw("raw32", out.layout.numel)
+        raw = source.draw("raw32", out.form.numel)
         copier.into(target, in_range(raw, span, low).view(target.shape))
     else:
-        raw64 = as_array(source.draw("raw64", out.layout.numel)).astype(np.uint64)
+        raw64 = as_array(source.draw("raw64", out.form.numel)).astype(np.uint64)
         values = (raw64 % np.uint64(span)).astype(np.int64) + np.int64(low)
         copier.into(target, from_array(values).view(target.shape))
     return out
@@ -349,13 +349,13 @@ def integers_into(out: Any, low: int, high: int, generator: Generator | None) ->
 
 def anything_into(out: Any, generator: Generator | None) -> Any:
     """Fill `out` with all the integers that its type holds from 0 on."""
-    kind = out.layout.dtype
+    kind = out.form.dtype
     width = _EXACT_BITS.get(kind, 8 * kind.itemsize - (kind.kind == "i"))
     span = (1 << width) + (kind.kind == "f")
     if kind.itemsize == 8:
         return integers_into(out, 0, span, generator)
     target = _in_memory_order(out)
-    raw = _of(generator).draw("raw32", out.layout.numel)
+    raw = _of(generator).draw("raw32", out.form.numel)
     copier.into(target, in_range(raw, span, 0).view(target.shape))
     return out
 
@@ -370,7 +370,7 @@ def exponential_into(out: Any, lambd: float, generator: Generator | None) -> Any
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     target = _in_memory_order(out)
-    raw = _of(generator).draw("raw64", out.layout.numel).view(target.shape)
+    raw = _of(generator).draw("raw64", out.form.numel).view(target.shape)
     unit = uniform_of(raw, unit_of(dtypes.float64), 0.0, 1.0)
     copier.into(target, (-unit).log1p() / -lambd)
     return out
@@ -379,14 +379,14 @@ def exponential_into(out: Any, lambd: float, generator: Generator | None) -> Any
 def bernoulli_into(out: Any, p: Any, generator: Generator | None) -> Any:
     """Fill `out` with ones with probability `p`, zeros otherwise."""
     if isinstance(p, TensorBase):
-        wide = p.layout.dtype is dtypes.float64
-        raw = _of(generator).draw("raw64" if wide else "raw32", out.layout.numel).view(out.shape)
+        wide = p.form.dtype is dtypes.float64
+        raw = _of(generator).draw("raw64" if wide else "raw32", out.form.numel).view(out.shape)
         unit = uniform_of(raw, unit_of(dtypes.float64 if wide else dtypes.float32), 0.0, 1.0)
         copier.into(out, unit < alias(p))
         return out
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     target = _in_memory_order(out)
-    raw = _of(generator).draw("raw64", out.layout.numel).view(target.shape)
+    raw = _of(generator).draw("raw64", out.form.numel).view(target.shape)
     copier.into(target, below(raw, unit_of(dtypes.float64) + p))
     return out

@@ -32,11 +32,11 @@ def sum_fold(x: Expr, index: Expr) -> Fold:
 
 @sum_fold.vjp()
 def _sum_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
-    return expand_to(_typed(g, input), input.layout.shape)
+    return expand_to(_typed(g, input), input.form.shape)
 
 
 def _typed(g: Any, input: Any) -> Any:
-    return g if g.layout.dtype is input.layout.dtype else g.to(input.dtype)
+    return g if g.form.dtype is input.form.dtype else g.to(input.dtype)
 
 
 @reduction(as_method=False, as_function=False, reference=np.mean, graph_name="mean")
@@ -48,7 +48,7 @@ def mean_fold(x: Expr, index: Expr) -> Fold:
 @mean_fold.vjp()
 def _mean_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
     count = math.prod(input.shape[d] for d in dims)
-    return expand_to(_typed(g, input) / count, input.layout.shape)
+    return expand_to(_typed(g, input) / count, input.form.shape)
 
 
 @reduction(as_method=False, as_function=False, reference=np.prod, graph_name="prod")
@@ -267,7 +267,7 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | 
     >>> argand.tensor([1.0, 2.0]).mean()
     tensor(1.5000)
     """
-    if dtype is None and input.layout.dtype.kind not in "fc":
+    if dtype is None and input.form.dtype.kind not in "fc":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {input.dtype.name}"
@@ -359,7 +359,7 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 def _position(name: str, fold: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
-    if input.layout.dtype.kind == "b":
+    if input.form.dtype.kind == "b":
         raise NotImplementedError(f'"{name}" not implemented for \'bool\'')
     return fold.apply(input.detach(), dim, keepdim)[1]
 
@@ -427,7 +427,7 @@ def _extremum(
 
 
 @composite(samples=_spread_samples, reference=_spread_reference(np.var))
-def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False,
+def var(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: bool = False,
         unbiased: bool | None = None) -> Any:  # fmt: skip
     """The variance; the sum of squares is divided by the count less `correction`.
 
@@ -435,12 +435,14 @@ def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
     >>> argand.tensor([1.0, 3.0]).var()
     tensor(2.)
     """
-    if input.layout.dtype.kind not in "fc":
+    if input.form.dtype.kind not in "fc":
         raise RuntimeError("std and var only support floating point and complex dtypes")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None:
         correction = int(unbiased)
+    elif correction is None:
+        correction = 1
     dims = normalize_dims("var", dim, input.ndim)
     count = math.prod(input.shape[d] for d in dims)
     centered = input - mean_fold.apply(input, dims or None, True)
@@ -450,7 +452,7 @@ def var(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = 
 
 
 @composite(samples=_spread_samples, reference=_spread_reference(np.std))
-def std(input: Any, dim: Dims = None, *, correction: float = 1, keepdim: bool = False,
+def std(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: bool = False,
         unbiased: bool | None = None) -> Any:  # fmt: skip
     """The standard deviation: the root of `var`.
 
@@ -477,7 +479,7 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
     >>> argand.tensor([0.0, 0.0]).logsumexp(0)
     tensor(0.6931)
     """
-    if input.layout.dtype.kind != "f":
+    if input.form.dtype.kind != "f":
         input = input.to(_Defaults.float_dtype)
     dims = normalize_dims("logsumexp", dim, input.ndim)
     top = amax_fold.apply(input.detach(), dims or None, True)

@@ -46,7 +46,7 @@ def interpolate(
     >>> argand.nn.functional.interpolate(x, scale_factor=2.0)
     tensor([[[1., 1., 2., 2.]]])
     """
-    kind, dims = input.layout.dtype, input.ndim - 2
+    kind, dims = input.form.dtype, input.ndim - 2
     if kind.kind != "f" and (kind is not dtypes.uint8 or (mode != "nearest" and dims != 2)):
         raise NotImplementedError(f"\"interpolate\" not implemented for '{kind.name}'")
     linear = {1: "linear", 2: "bilinear", 3: "trilinear"}.get(dims)
@@ -77,7 +77,7 @@ def interpolate(
 
 def _combine(input: Any, dim: int, weights: Any) -> Any:
     """Weighted sums along a dimension; bytes are rounded after each dimension."""
-    kind = input.layout.dtype
+    kind = input.form.dtype
     wide = input if kind.kind == "f" else input.to(dtypes.float32)
     result = (wide.transpose(dim, -1) @ weights.to(wide.dtype).t()).transpose(dim, -1)
     return result if kind.kind == "f" else (result + 0.5).floor().to(kind)

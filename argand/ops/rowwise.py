@@ -113,10 +113,10 @@ class RowOperation(Record):
     ) -> tuple[RowPlan, tuple[Any, ...]]:
         """The plan and the outputs, outside of any graph."""
         one = len(operands) == 1
-        key = (dim, operands[0].layout) if one else (dim, *[x.layout for x in operands])
+        key = (dim, operands[0].form) if one else (dim, *[x.form for x in operands])
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self.prepare([x.layout for x in operands], dim)
+            plan = self.plans[key] = self.prepare([x.form for x in operands], dim)
         if plan.single:
             storage = plan.new(operands[0].ptr) if one else plan.new(*[x.ptr for x in operands])
             return plan, (make(storage, plan.layouts[0]),)

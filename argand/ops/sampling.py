@@ -76,8 +76,8 @@ def _like(fill: Any, input: Any, kwargs: dict[str, Any]) -> Any:
     """A tensor like `input`, in its memory order, with numbers between 0 and 1 or normal ones."""
     generator = kwargs.pop("generator", None)
     options = Options(**kwargs)
-    kind = options.kind or input.layout.dtype
-    out = new(strided(kind, input.shape, preserved_strides(input.layout)))
+    kind = options.kind or input.form.dtype
+    out = new(strided(kind, input.shape, preserved_strides(input.form)))
     return options.finish(fill(out, 0.0, 1.0, generator))
 
 
@@ -190,7 +190,7 @@ def bernoulli(input: Any, *, generator: Generator | None = None) -> Any:
     >>> argand.bernoulli(argand.ones(2))
     tensor([1., 1.])
     """
-    kind = input.layout.dtype
+    kind = input.form.dtype
     if kind.kind != "f":
         raise NotImplementedError(f'"bernoulli_tensor_cpu_p_" not implemented for \'{kind.name}\'')
     return chosen_by(input, generator or default_generator)
@@ -199,10 +199,10 @@ def bernoulli(input: Any, *, generator: Generator | None = None) -> Any:
 @operation(as_method=False, as_function=False, graph_name="bernoulli")
 def chosen_by(input: Any, source: Generator) -> Any:
     """1 where a number that is drawn lies below the input, else 0."""
-    kind = input.layout.dtype
+    kind = input.form.dtype
     wide = kind is dtypes.float64
     out = new(dense(kind, input.shape))
-    raw = source.draw("raw64" if wide else "raw32", out.layout.numel).view(out.shape)
+    raw = source.draw("raw64" if wide else "raw32", out.form.numel).view(out.shape)
     unit = uniform_of(raw, unit_of(kind if wide else dtypes.float32), 0.0, 1.0)
     copier.into(out, unit < input.detach())
     return out
@@ -233,7 +233,7 @@ def multinomial(
     """
     if input.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
-    if input.layout.dtype.kind != "f":
+    if input.form.dtype.kind != "f":
         raise RuntimeError(
             f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name}"
         )

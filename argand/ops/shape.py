@@ -158,17 +158,17 @@ def view_method(input: Any, *shape: Any) -> Any:
 
 def _reinterpreted(input: Any, kind: Any) -> Any:
     """The bytes of the tensor as another type."""
-    old, new = input.layout.dtype.itemsize, kind.itemsize
+    old, new = input.form.dtype.itemsize, kind.itemsize
     sizes = list(input.shape)
     if old != new:
-        if not input.layout.contiguous or not sizes or sizes[-1] * old % new:
+        if not input.form.contiguous or not sizes or sizes[-1] * old % new:
             raise RuntimeError(
                 f"self.size(-1) must be divisible by {new // old or 1} to view "
                 f"{input.dtype.name} as {kind.name} (different element sizes)"
             )
         sizes[-1] = sizes[-1] * old // new
         return view_of(input, dense(kind, sizes))
-    return view_of(input, strided(kind, sizes, input.layout.strides))
+    return view_of(input, strided(kind, sizes, input.form.strides))
 
 
 @composite(
@@ -187,9 +187,9 @@ def reshape(input: Any, *shape: Any) -> Any:
             [2, 3]])
     """
     sizes = sizes_of("reshape", shape)
-    if not input.layout.contiguous:
-        sizes = _resolve(input.layout, sizes)
-        if strides_for(input.layout, sizes) is None:
+    if not input.form.contiguous:
+        sizes = _resolve(input.form, sizes)
+        if strides_for(input.form, sizes) is None:
             input = input.contiguous()
     return view_as_sizes(input, sizes)
 
@@ -238,7 +238,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     >>> argand.zeros(2, 3, 4).flatten(1).shape
     torch.Size([2, 12])
     """
-    rank = input.layout.ndim
+    rank = input.form.ndim
     first, last = normalize_dim(start_dim, rank), normalize_dim(end_dim, rank)
     if rank == 0:
         return input.reshape(1)
@@ -246,7 +246,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
         return input
-    shape = input.layout.shape
+    shape = input.form.shape
     merged = prod(shape[first : last + 1])
     return input.reshape((*shape[:first], merged, *shape[last + 1 :]))
 
@@ -333,7 +333,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     >>> argand.zeros(2, 3).transpose(0, 1).shape
     torch.Size([3, 2])
     """
-    rank = input.layout.ndim
+    rank = input.form.ndim
     a, b = normalize_dim(dim0, rank), normalize_dim(dim1, rank)
     order = list(range(rank))
     if rank:
@@ -405,7 +405,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     >>> argand.zeros(1, 2, 1).squeeze().shape
     torch.Size([2])
     """
-    rank = input.layout.ndim
+    rank = input.form.ndim
     if dim is None:
         return squeeze_dims(input, tuple(range(rank)))
     dims = (dim,) if isinstance(dim, int) else dim
@@ -538,7 +538,7 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     tensor([[2., 2., 2.]])
     """
     wanted = sizes_of("sum_to_size", size)
-    shape = input.layout.shape
+    shape = input.form.shape
     if shape == wanted:
         return input
     lead = len(shape) - len(wanted)

@@ -27,7 +27,7 @@ def restrided(
 def _restrided_vjp(
     g: Any, input: Layout, sizes: tuple[int, ...], strides: tuple[int, ...], distance: int
 ) -> Any:
-    whole, part = input.layout, strided(input.dtype, sizes, strides)
+    whole, part = input.form, strided(input.dtype, sizes, strides)
     if _repeats(whole):
         raise NotImplementedError("the gradient of as_strided for an input that repeats elements")
     (low, high), (first, last) = whole.span(), part.span()
@@ -69,7 +69,7 @@ def as_strided(input: Any, size: Sequence[int], stride: Sequence[int],
     tensor([[0, 1],
             [1, 2]])
     """
-    layout = strided(input.layout.dtype, tuple(size), tuple(stride))
+    layout = strided(input.form.dtype, tuple(size), tuple(stride))
     here = input.storage_offset()
     at = here if storage_offset is None else storage_offset
     low, high = layout.span()

@@ -62,7 +62,7 @@ def softmax(input: Any, dim: int | None = None, dtype: dtype | None = None) -> A
     >>> argand.softmax(argand.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    if dtype is not None or input.layout.dtype.kind != "f":
+    if dtype is not None or input.form.dtype.kind != "f":
         input = prepared("softmax", input, dtype)
     return softmax_rows.apply((input,), implicit_dim(input) if dim is None else dim)
 
@@ -80,7 +80,7 @@ def log_softmax(input: Any, dim: int | None = None, dtype: dtype | None = None) 
     >>> argand.log_softmax(argand.tensor([0.0, 0.0]), dim=0)
     tensor([-0.6931, -0.6931])
     """
-    if dtype is not None or input.layout.dtype.kind != "f":
+    if dtype is not None or input.form.dtype.kind != "f":
         input = prepared("log_softmax", input, dtype)
     return log_softmax_rows.apply((input,), implicit_dim(input) if dim is None else dim)
 
@@ -105,7 +105,7 @@ def prepared(name: str, input: Any, kind: dtype | None) -> Any:
     """The input in the type to compute in."""
     if kind is not None:
         return input.to(kind)
-    if input.layout.dtype.kind != "f":
+    if input.form.dtype.kind != "f":
         rule = f"\"{name}\" not implemented for '{input.dtype.name}': use a floating type"
         raise NotImplementedError(rule)
     return input
@@ -113,4 +113,4 @@ def prepared(name: str, input: Any, kind: dtype | None) -> Any:
 
 def implicit_dim(input: Any) -> int:
     """PyTorch's choice where no dimension is named (which it discourages)."""
-    return 0 if input.layout.ndim in (0, 1, 3) else 1
+    return 0 if input.form.ndim in (0, 1, 3) else 1

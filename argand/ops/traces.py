@@ -34,7 +34,7 @@ def promoted(operands: Sequence[Any]) -> dtype:
         if not isinstance(x, TensorBase):
             kind = dtypes.of_number(x, _Defaults.float_dtype)
             number = kind if number is None else dtypes.promote_types(number, kind)
-        elif x.layout.ndim:
+        elif x.form.ndim:
             known = x.dtype if dimensioned is None else dimensioned
             dimensioned = dtypes.promote_types(known, x.dtype)
         else:

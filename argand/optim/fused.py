@@ -136,7 +136,7 @@ class Bundle:
         self.params = list(params)
         self.fresh = not any(s.get(name) is not None for s in states for name in starts)
         self.counted = "step" in counters
-        self._scattered = not all(p.layout.dense for p in params)
+        self._scattered = not all(p.form.dense for p in params)
         self._counters = {}
         for name, value in counters.items():
             vector = Tensor([value] * len(states))
@@ -166,7 +166,7 @@ class Bundle:
         """The parameters; copies of those whose memory has holes."""
         if not self._scattered:
             return self.params
-        return [p if p.layout.dense else p.detach().contiguous() for p in self.params]
+        return [p if p.form.dense else p.detach().contiguous() for p in self.params]
 
     def run(self, rule: Rule, numbers: Sequence[float], settings: dict[str, Any]) -> None:
         """Apply the rule to all of them."""
@@ -191,7 +191,7 @@ class Bundle:
 
 def in_order_of(p: Any, x: Any) -> Any:
     """`x` in the type and the memory order of `p`: itself, or a copy."""
-    if x.layout is p.layout:
+    if x.form is p.form:
         return x
     with no_grad():
         return empty_like(p.detach()).copy_(x)

@@ -262,7 +262,7 @@ class FusedOptimizer(Optimizer):
     def _bundled(self, number: int, group: dict[str, Any], params: list[Any]) -> list[Bundle]:
         """The parameters in bundles: those of the last step, when nothing changed."""
         starts = self._starts(group)
-        layouts = [p.layout for p in params]
+        layouts = [p.form for p in params]
         known = self._bundles.get(number)
         if (
             known is not None

@@ -66,7 +66,7 @@ class Layout:
         return f"Layout({self.dtype.name}, {tuple(self.shape)}, {self.strides})"
 
     @property
-    def layout(self) -> Layout:
+    def form(self) -> Layout:
         """Itself: to a gradient, a layout stands for a tensor that was not saved."""
         return self
 

@@ -15,17 +15,17 @@ class TensorBase:
     Attributes:
         storage: the buffer that holds the elements; views share it.
         ptr: the address of the first element.
-        layout: type, shape and strides.
+        form: type, shape and strides.
         node: where gradients go: None for constants, a graph node, or one output of a node.
         grad: the accumulated gradient of a leaf.
         base: the tensor this one is a view of, or None.
     """
 
-    __slots__ = ("storage", "ptr", "layout", "node", "grad", "base")
+    __slots__ = ("storage", "ptr", "form", "node", "grad", "base")
 
     storage: Buffer
     ptr: int
-    layout: Layout
+    form: Layout
     node: Any
     grad: Any
     base: Any
@@ -33,17 +33,17 @@ class TensorBase:
     @property
     def shape(self) -> Size:
         """The size of each dimension."""
-        return self.layout.shape
+        return self.form.shape
 
     @property
     def dtype(self) -> dtype:
         """The type of the elements."""
-        return self.layout.dtype
+        return self.form.dtype
 
     @property
     def ndim(self) -> int:
         """The number of dimensions."""
-        return self.layout.ndim
+        return self.form.ndim
 
 
 _new = object.__new__
@@ -60,13 +60,13 @@ def make(storage: Buffer, layout: Layout, ptr: int | None = None) -> Any:
     out = _new(current_type[0])
     out.storage = storage
     out.ptr = storage.ptr if ptr is None else ptr
-    out.layout = layout
+    out.form = layout
     out.node = out.grad = out.base = None
     return out
 
 
 def alias(tensor: TensorBase) -> Any:
     """Another tensor over the same memory, outside of any graph."""
-    return make(tensor.storage, tensor.layout, tensor.ptr)
+    return make(tensor.storage, tensor.form, tensor.ptr)
 
 

@@ -13,7 +13,7 @@ def leaf(*shape: int) -> Any:
 
 
 def memory_of(x: Any) -> range:
-    low, high = x.layout.span()
+    low, high = x.form.span()
     size = x.dtype.itemsize
     return range(x.ptr + low * size, x.ptr + (high + 1) * size)
 
