@@ -27,6 +27,7 @@ test: $(VENV)/dev.stamp
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m argand.stubs
 	$(BIN)/python -m mypy
 
 parity: $(VENV)/torch.stamp
