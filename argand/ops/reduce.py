@@ -15,6 +15,7 @@ from argand.ops.dims import normalize_dims
 from argand.ops.fold import Fold, reduction
 from argand.ops.function import composite
 from argand.ops.record import Either, _Defaults
+from argand.ops.results import result_type
 from argand.ops.samples import Call, Draw, call
 from argand.ops.shape import expand_to
 
@@ -364,32 +365,8 @@ def _position(name: str, fold: Any, input: Any, dim: int | None, keepdim: bool) 
     return fold.apply(input.detach(), dim, keepdim)[1]
 
 
-class _Selection(tuple[Any, Any]):
-    """Values and indices, by name or as a pair."""
-
-    __slots__ = ()
-    kind = ""
-
-    @property
-    def values(self) -> Any:
-        return self[0]
-
-    @property
-    def indices(self) -> Any:
-        return self[1]
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.{self.kind}(\nvalues={self[0]!r},\nindices={self[1]!r})"
-
-
-class _Max(_Selection):
-    __slots__ = ()
-    kind = "max"
-
-
-class _Min(_Selection):
-    __slots__ = ()
-    kind = "min"
+_Max = result_type("max", "values indices")
+_Min = result_type("min", "values indices")
 
 
 @composite(samples=_extremum_samples, reference=_extremum_reference(np.max, np.argmax, np.maximum))
