@@ -172,7 +172,7 @@ def test_the_project_speaks_of_itself_alone() -> None:
     strange = ["../" + "shared", "/work" + "/", "/tmp" + "/dev", "pypi" + ".org"]
     folders = ("argand", "tests", "examples", "benchmarks", "docs", ".ci")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
-    files += [path for path in ROOT.iterdir() if path.is_file()]
+    files += [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     found = []
     for path in files:
         if "__pycache__" in path.parts or path.suffix in {".npz", ".png", ".pth"}:
