@@ -37,7 +37,7 @@ from argand.ops.random import initial_seed as initial_seed
 from argand.ops.random import manual_seed as manual_seed
 from argand.ops.random import seed as seed
 from argand.ops.random import set_rng_state as set_rng_state
-from argand.ops.record import RECORDS as _RECORDS
+from argand.ops.record import functions_in as _functions_in
 from argand.ops.record import get_default_dtype as get_default_dtype
 from argand.ops.record import set_default_dtype as set_default_dtype
 from argand.printing import set_printoptions as set_printoptions
@@ -71,12 +71,10 @@ def _export_dtypes() -> None:
 
 
 def _export_records() -> None:
-    for record in _RECORDS.values():
-        if record.as_function and not record.namespace:
-            for name in (record.name, *record.aliases):
-                globals()[name] = record.function()
-            if record.in_place and record.as_method:
-                globals()[f"{record.name}_"] = record.in_place_method()
+    for name, record in _functions_in("").items():
+        globals()[name] = record.function()
+        if record.in_place and record.as_method:
+            globals()[f"{record.name}_"] = record.in_place_method()
 
 
 _export_dtypes()

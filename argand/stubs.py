@@ -26,7 +26,7 @@ from typing import Any
 
 from argand.dtypes import dtype
 from argand.ops.map import Elementwise
-from argand.ops.record import RECORDS, Record
+from argand.ops.record import RECORDS, Record, functions_in
 from argand.tensor import Tensor
 
 FOLDER = Path(__file__).parent
@@ -239,12 +239,7 @@ def _methods_stub(methods: dict[str, Any]) -> str:
 
 def _functions_stub(namespace: str, names: dict[str, Any]) -> str:
     stub = _Stub()
-    records = {
-        name: record
-        for record in RECORDS.values()
-        if record.as_function and record.namespace == namespace
-        for name in (record.name, *record.aliases)
-    }
+    records = functions_in(namespace)
     lines = []
     for name in sorted(names):
         if isinstance(names[name], dtype):

@@ -10,7 +10,7 @@ import pytest
 
 from argand import Tensor, stubs
 from argand.ops.map import Elementwise
-from argand.ops.record import RECORDS
+from argand.ops.record import RECORDS, functions_in
 from tests.ops.drawing import PUBLIC, Drawing, calls
 from tests.ops.test_records import run
 
@@ -31,13 +31,17 @@ def names_in(path: str) -> set[str]:
 
 def test_nothing_is_left_out() -> None:
     methods = names_in("_methods.pyi")
-    places = {"": "_functions.pyi", "nn.functional": "nn/_functional.pyi"}
+    places = {
+        "": "_functions.pyi",
+        "linalg": "linalg/_functions.pyi",
+        "nn.functional": "nn/_functional.pyi",
+    }
     for record in RECORDS.values():
         names = {record.name, *record.aliases}
         if record.as_method:
             assert names <= methods
-        if record.as_function and record.namespace in places:
-            assert names <= names_in(places[record.namespace])
+    for namespace, path in places.items():
+        assert set(functions_in(namespace)) <= names_in(path)
 
 
 @pytest.fixture(scope="module")

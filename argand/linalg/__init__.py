@@ -3,16 +3,15 @@
 from typing import TYPE_CHECKING
 
 from argand.errors import missing
-from argand.ops.record import RECORDS
+from argand.ops.record import functions_in
 
 if TYPE_CHECKING:
     from argand.linalg._functions import *  # what `_export` adds
 
 
 def _export() -> None:
-    for record in RECORDS.values():
-        if record.namespace == "linalg":
-            globals()[record.name] = record.function()
+    for name, record in functions_in("linalg").items():
+        globals()[name] = record.function()
 
 
 _export()

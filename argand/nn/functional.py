@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import argand
 from argand.errors import missing
-from argand.ops.record import RECORDS
+from argand.ops.record import RECORDS, functions_in
 
 if TYPE_CHECKING:
     from argand.nn._functional import *  # what `_export` adds
@@ -15,15 +15,13 @@ _SHARED = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
 
 
 def _export() -> None:
-    for key, record in RECORDS.items():
-        if record.namespace == "nn.functional":
-            form = _with_inplace(record) if record.in_place else record.function()
-            for name in (record.name, *record.aliases):
-                globals()[name] = form
-            if record.in_place:
-                globals()[f"{record.name}_"] = record.in_place_method()
-        elif key in _SHARED:
-            globals()[key] = (_with_inplace if record.in_place else _softmax_form)(record)
+    for name, record in functions_in("nn.functional").items():
+        globals()[name] = _with_inplace(record) if record.in_place else record.function()
+        if record.in_place:
+            globals()[f"{record.name}_"] = record.in_place_method()
+    for name in _SHARED:
+        record = RECORDS[name]
+        globals()[name] = (_with_inplace if record.in_place else _softmax_form)(record)
 
 
 def _with_inplace(record: Any) -> Any:

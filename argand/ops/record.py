@@ -58,6 +58,7 @@ class Record:
         as_function: whether it is a function of the package.
         in_place: whether there is ``name_``, which changes its first argument.
         aliases: further names.
+        elsewhere: full names of the same function in other modules, for example ``linalg.det``.
         namespace: the module that has it as a function, for example ``nn.functional``; the package
             when empty.
         graph_name: what its nodes in the graph are called, without the number at the end.
@@ -77,6 +78,7 @@ class Record:
         as_function: bool = True,
         in_place: bool = False,
         aliases: Sequence[str] = (),
+        elsewhere: Sequence[str] = (),
         operators: Sequence[str] = (),
         namespace: str = "",
         graph_name: str = "",
@@ -96,6 +98,7 @@ class Record:
         self.as_function = as_function
         self.in_place = in_place
         self.aliases = tuple(aliases)
+        self.elsewhere = tuple(elsewhere)
         self.operators = tuple(operators)
         self.namespace = namespace
         self.graph_name = camel(graph_name or self.name) + "Backward"
@@ -180,6 +183,19 @@ def register(record: Record) -> None:
     key = f"{record.namespace}.{record.name}".lstrip(".")
     assert key not in RECORDS, f"there are two records of {key}"
     RECORDS[key] = record
+
+
+def functions_in(namespace: str) -> dict[str, Record]:
+    """The records that a module has as functions, by their names there."""
+    found = {}
+    for record in RECORDS.values():
+        if not record.as_function:
+            continue
+        own = (record.name, *record.aliases) if record.namespace == namespace else ()
+        places = (name.rpartition(".") for name in record.elsewhere)
+        for name in (*own, *(last for home, _, last in places if home == namespace)):
+            found[name] = record
+    return found
 
 
 def describe(value: object) -> str:

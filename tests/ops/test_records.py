@@ -1,6 +1,7 @@
 """Every public operation, as its record describes it: values, memory, forms, gradients."""
 
 import ast
+import operator
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,7 +174,8 @@ def test_functions_methods_and_aliases_are_one(key: str) -> None:
         home = getattr(home, part)
     for number, call in enumerate(calls(record, Drawing(kind))):
         own = run(record, call)
-        others = []
+        elsewhere = [operator.attrgetter(name)(argand) for name in record.elsewhere]
+        others = [function(*call.args, **call.kwargs) for function in elsewhere]
         for name in names_of(record):
             if record.as_function:
                 others.append(getattr(home, name)(*call.args, **call.kwargs))
