@@ -225,6 +225,11 @@ def const_like(other: Expr, value: Number) -> Expr:
     return const(value, dtypes.float32)
 
 
+def like(other: Expr, value: Expr | Number) -> Expr:
+    """A value in the type of `other`."""
+    return value.to(other.dtype) if isinstance(value, Expr) else other.constant(value)
+
+
 def leaf(op: str, number: int | None, kind: dtype) -> Expr:
     """An input or a scalar by its number, or the index."""
     return make(op, (), kind, number)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from argand.kernels.expr import Expr
+from argand.kernels.expr import Expr, like
 from argand.ops.function import composite
 from argand.ops.map import FLOAT, FLOATING, NUMERIC, elementwise
 from argand.ops.samples import ANY, call, operands
+from argand.runtime.tensor_base import TensorBase
 
 NN = "nn.functional"
 
@@ -126,12 +128,21 @@ def softplus(input: Expr, beta: float = 1.0, threshold: float = 20.0) -> Expr:
     return (input * beta > threshold).where(input, (input * beta).exp().log1p() / beta)
 
 
+def _check_limits(operands: Sequence[Any], settings: Sequence[Any]) -> None:
+    low, high = settings
+    if low > high:
+        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {low} and {high}")
+    if isinstance(operands[0], TensorBase) and operands[0].dtype.kind == "u" and int(low) < 0:
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
+
+
 @elementwise(
     namespace=NN,
     as_method=False,
     in_place=True,
     samples=operands(ANY, settings=[{"min_val": -0.5, "max_val": 1.5}]),
     kinds=NUMERIC,
+    check=_check_limits,
 )
 def hardtanh(input: Expr, min_val: float = -1.0, max_val: float = 1.0) -> Expr:
     """The input limited to ``[min_val, max_val]``; the gradient outside and at the limits is 0.
@@ -140,10 +151,8 @@ def hardtanh(input: Expr, min_val: float = -1.0, max_val: float = 1.0) -> Expr:
     >>> argand.nn.functional.hardtanh(argand.tensor([-2.0, 0.5]))
     tensor([-1.0000,  0.5000])
     """
-    if input.dtype.kind == "u" and int(min_val) < 0:
-        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
-    low, high = input.constant(min_val), input.constant(max_val)
-    return (input <= min_val).where(low, (input >= max_val).where(high, input))
+    low, high = like(input, min_val), like(input, max_val)
+    return (input <= low).where(low, (input >= high).where(high, input))
 
 
 @elementwise(promote=FLOAT, namespace=NN, as_method=False, kinds=FLOATING, row_major=True)
@@ -261,7 +270,12 @@ def hardshrink(input: Expr, lambd: float = 0.5) -> Expr:
     return ((input >= -lambd) & (input <= lambd)).where(input.constant(0), input)
 
 
-@elementwise(namespace=NN, as_method=False, kinds=FLOATING)
+def _check_shrinkage(operands: Sequence[Any], settings: Sequence[Any]) -> None:
+    if settings[0] < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {settings[0]}.")
+
+
+@elementwise(namespace=NN, as_method=False, kinds=FLOATING, check=_check_shrinkage)
 def softshrink(input: Expr, lambd: float = 0.5) -> Expr:
     """The input moved by `lambd` towards 0.
 
@@ -269,8 +283,6 @@ def softshrink(input: Expr, lambd: float = 0.5) -> Expr:
     >>> argand.nn.functional.softshrink(argand.tensor([0.2, 1.0]))
     tensor([0.0000, 0.5000])
     """
-    if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
     between = (input >= -lambd) & (input <= lambd)
     moved = (input > 0).where(input - lambd, input + lambd)
     return between.where(input.constant(0), moved)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from argand import dtypes
-from argand.kernels.expr import CAST, SCALAR, Expr
+from argand.kernels.expr import CAST, SCALAR, Expr, like
 from argand.ops.map import FLOAT, FLOATING, NUMERIC, SAME, elementwise
 from argand.ops.samples import ANY, NONZERO, POSITIVE, operands
+from argand.ops.traces import promoted
+from argand.runtime.tensor_base import TensorBase
 
 
 @elementwise(
@@ -29,7 +34,17 @@ def add(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """
     if input.dtype.kind == "b":
         return input | other
-    return input + other * alpha
+    return input + other * _factor(alpha, input)
+
+
+def _factor(alpha: Expr | float, input: Expr) -> Expr | float:
+    """`alpha`, if it is of a type that may multiply integers, or bool."""
+    kind = input.dtype.kind
+    if isinstance(alpha, Expr) and alpha.dtype.kind == "f" and kind in "ui":
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return alpha
 
 
 @elementwise(
@@ -47,7 +62,7 @@ def sub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     tensor([0., 1.])
     """
     _no_bool(input, other)
-    return input - other * alpha
+    return input - other * _factor(alpha, input)
 
 
 def _no_bool(*operands: Expr) -> None:
@@ -72,7 +87,7 @@ def rsub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     tensor([ 0., -1.])
     """
     _no_bool(input, other)
-    return other - input * alpha
+    return other - input * _factor(alpha, input)
 
 
 @elementwise(in_place=True, operators=("__mul__", "__rmul__"), aliases=("multiply",),
@@ -88,6 +103,37 @@ def mul(input: Expr, other: Expr) -> Expr:
     return input & other if input.dtype.kind == "b" else input * other
 
 
+def _check_divisor(
+    operands: Sequence[Any], settings: Sequence[Any] = (), divisor: int = 1
+) -> None:
+    """Refuse to divide integers by 0.
+
+    Raises:
+        RuntimeError: ``ZeroDivisionError``, as PyTorch words it.
+    """
+    kind = promoted(operands)
+    if kind.kind not in "ui":
+        return
+    if any(isinstance(x, TensorBase) and not x.form.numel for x in operands):
+        return
+    value = operands[divisor]
+    if isinstance(value, TensorBase):
+        some = not value.all().item()  # type: ignore[attr-defined]
+    else:
+        some = value % (1 << 8 * kind.itemsize) == 0
+    if some:
+        raise RuntimeError("ZeroDivisionError: integers have no quotient by 0")
+
+
+def _check_dividing(operands: Sequence[Any], settings: Sequence[Any]) -> None:
+    _check_divisor(operands, divisor=0)
+
+
+def _check_whole_quotient(operands: Sequence[Any], settings: Sequence[Any]) -> None:
+    if settings[0] is not None:
+        _check_divisor(operands)
+
+
 @elementwise(
     in_place=True,
     operators=("__truediv__",),
@@ -96,6 +142,7 @@ def mul(input: Expr, other: Expr) -> Expr:
     samples=operands(
         ANY, NONZERO, settings=[{"rounding_mode": "trunc"}, {"rounding_mode": "floor"}]
     ),
+    check=_check_whole_quotient,
     promote=lambda rounding_mode: FLOAT if rounding_mode is None else SAME,
 )
 def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
@@ -161,6 +208,7 @@ def _whole(a: Expr, b: Expr) -> Expr:
 @elementwise(
     in_place=True,
     operators=("__floordiv__",),
+    check=_check_divisor,
     reference=np.floor_divide,
     samples=operands(ANY, NONZERO),
     kinds=NUMERIC,
@@ -177,6 +225,7 @@ def floor_divide(input: Expr, other: Expr) -> Expr:
 
 @elementwise(
     operators=("__rfloordiv__",),
+    check=_check_dividing,
     as_function=False,
     as_method=False,
     samples=operands(NONZERO, ANY),
@@ -197,6 +246,7 @@ def _remainder(a: Expr, b: Expr) -> Expr:
 @elementwise(
     in_place=True,
     operators=("__mod__",),
+    check=_check_divisor,
     reference=np.remainder,
     samples=operands(ANY, NONZERO),
     kinds=NUMERIC,
@@ -213,6 +263,7 @@ def remainder(input: Expr, other: Expr) -> Expr:
 
 @elementwise(
     operators=("__rmod__",),
+    check=_check_dividing,
     as_function=False,
     as_method=False,
     samples=operands(NONZERO, ANY),
@@ -223,7 +274,14 @@ def rremainder(input: Expr, other: Expr) -> Expr:
     return _remainder(other, input)
 
 
-@elementwise(in_place=True, reference=np.fmod, samples=operands(ANY, NONZERO), kinds=NUMERIC)
+@elementwise(
+    in_place=True,
+    reference=np.fmod,
+    samples=operands(ANY, NONZERO),
+    kinds=NUMERIC,
+    check=_check_divisor,
+    tensors=("input",),
+)
 def fmod(input: Expr, other: Expr) -> Expr:
     """The remainder of the quotient rounded towards zero: it has the sign of `input`.
 
@@ -274,7 +332,7 @@ def power_of(input: Expr, other: Expr) -> Expr:
 
 
 @elementwise(in_place=True, as_method=False, as_function=False, graph_name="pow")
-def power_fixed(input: Expr, exponent: float = 2) -> Expr:
+def power_fixed(input: Expr, exponent: Any = 2) -> Expr:
     """``input ** exponent`` for one of the exponents that have a kernel of their own."""
     return input.pow(exponent)
 
@@ -383,7 +441,7 @@ def addcmul(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr
     >>> argand.addcmul(one, one, one, value=0.5)
     tensor([1.5000])
     """
-    return input + tensor1 * value * tensor2
+    return input + tensor1 * like(input, value) * tensor2
 
 
 @elementwise(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -243,10 +245,17 @@ def isfinite(input: Expr) -> Expr:
     return input.abs() < math.inf
 
 
+def _check_tolerances(operands: Sequence[Any], settings: Sequence[Any]) -> None:
+    for name, value in zip(("rtol", "atol"), settings):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
+
+
 @elementwise(
     reference=np.isclose,
     samples=operands(ANY, ANY, numbers=[], settings=[{"rtol": 0.5}, {"equal_nan": True}]),
     tensors=("input", "other"),
+    check=_check_tolerances,
 )
 def isclose(
     input: Expr, other: Expr, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
@@ -259,7 +268,7 @@ def isclose(
     """
     same = input.eq(other)
     if input.dtype.kind != "f":
-        return same if not (rtol or atol) else _near(input, other, rtol, atol)
+        return _near(input, other, rtol, atol)
     close = same | (((input - other).abs() <= atol + rtol * other.abs()) & (other.abs() < math.inf))
     return close | (input.ne(input) & other.ne(other)) if equal_nan else close
 

@@ -83,8 +83,10 @@ class Gradient(NamedTuple):
 class Elementwise(Record):
     """An operation on corresponding elements of broadcast operands.
 
-    Parameters without a default are operands (tensors or numbers); those with one are settings,
-    which are folded into the kernel.
+    Parameters without a default are operands (tensors or numbers); those with one are settings.
+    A setting that is annotated as `float` is a number of the call: its default is folded into the
+    kernel, every other value travels as the numbers among the operands do, so that a new value
+    compiles nothing. All other settings shape the kernel.
     """
 
     def __init__(
@@ -98,9 +100,11 @@ class Elementwise(Record):
         row_major: bool = False,
         tensors: Sequence[str] = (),
         from_output: Callable[[Expr, Expr], Expr] | None = None,
+        check: Callable[[Sequence[Any], Sequence[Any]], None] | None = None,
         **facts: Any,
     ) -> None:
         super().__init__(body, **facts)
+        self.check = check  # refuses values: a function of the operands and the settings
         self.promote = promote  # or a function of the settings that returns it
         self.tensors = frozenset(tensors)  # operands that must not be numbers
         self.from_output = from_output  # the gradient, from those of the output and the output
@@ -114,6 +118,8 @@ class Elementwise(Record):
         self.fast: dict[Any, MapPlan] = {}  # plans of calls with default settings
         self.writes: dict[Any, MapPlan] = {}  # the same, for changes of the first operand
         self._static = tuple(self.defaults.values())
+        annotations = body.__annotations__
+        self._travels = tuple([annotations.get(n) in ("float", float) for n in self.defaults])
 
     # ---- calling --------------------------------------------------------------------------
 
@@ -127,10 +133,45 @@ class Elementwise(Record):
 
     def _bind(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         values = self.bind(args, kwargs)
-        return tuple(values[: self.arity]), tuple(values[self.arity :])
+        settings = values[self.arity :]
+        if not any(self._travels):
+            return tuple(values[: self.arity]), tuple(settings)
+        for i, (name, value) in enumerate(zip(self.defaults, settings)):
+            if self._travels[i] and type(value) not in NUMBERS:
+                settings[i] = self._number(name, value)
+        return tuple(values[: self.arity]), tuple(settings)
+
+    def _number(self, name: str, value: Any) -> Any:
+        """The value of a setting as a Python number."""
+        if isinstance(value, TensorBase) and value.form.numel == 1:
+            return value.item()  # type: ignore[attr-defined]
+        number = to_number(value)
+        if number is None:
+            rule = f"argument '{name}' must be Number, not {type(value).__name__}"
+            raise TypeError(f"{self.name}(): {rule}")
+        return number
+
+    def _given(
+        self, operands: tuple[Any, ...], static: tuple[Any, ...]
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Operands and settings, with the numbers among the settings moved to the operands."""
+        if self.check is not None:
+            self.check(operands, static)
+        if static == self._static or not any(self._travels):
+            return operands, static
+        moved, left = [], []
+        for travels, default, value in zip(self._travels, self._static, static):
+            if travels and value != default:
+                moved.append(value)
+                left.append(GIVEN)
+            else:
+                left.append(default if travels else value)
+        return (*operands, *moved), tuple(left)
 
     def apply(self, operands: tuple[Any, ...], static: tuple[Any, ...] = ()) -> Any:
         """Compute, and record when an operand is part of a graph."""
+        if static or self.check is not None:
+            operands, static = self._given(operands, static)
         key = (*(x.form if isinstance(x, TensorBase) else type(x) for x in operands), *static)
         plan = self.plans.get(key)
         if plan is None:
@@ -166,6 +207,7 @@ class Elementwise(Record):
                     raise TypeError(message(self.name, rule, describe(value)))
                 value = next(kind(number) for kind in NUMBERS if isinstance(number, kind))
             found.append(value)
+        found += operands[self.arity :]
         if not any(isinstance(x, TensorBase) for x in found):
             given = ", ".join(map(describe, found))
             raise TypeError(message(self.name, "one argument must be a Tensor", given))
@@ -187,9 +229,13 @@ class Elementwise(Record):
         outputs = [strided(kind, shape, strides) for kind in trace.outputs]
         plan = self._compile(trace, layouts, outputs, shape)
         self.plans[key] = plan
-        if static == self._static and len(plan.layouts) == 1:
+        if static == self._static and len(plan.layouts) == 1 and self._unchecked(plan):
             self.fast[key[: len(operands)]] = plan
         return plan
+
+    def _unchecked(self, plan: MapPlan) -> bool:
+        """Whether values need no check: what is refused in default calls concerns integers."""
+        return self.check is None or plan.form.dtype.kind == "f"
 
     def function(self) -> Callable[..., Any]:
         if self.arity == 1:
@@ -231,9 +277,12 @@ class Elementwise(Record):
                 symbols.append(symbol if kept else symbol.to(work))
                 inputs.append(i)
             else:
-                symbols.append(leaf(SCALAR, len(scalars), work))
-                scalars.append(work)
-        root = self.body(*symbols, **dict(zip(self.defaults, static)))
+                kind = work if i < self.arity else number_type(x, work)
+                symbols.append(leaf(SCALAR, len(scalars), kind))
+                scalars.append(kind)
+        moved = iter(symbols[self.arity :])
+        settings = [next(moved) if value is GIVEN else value for value in static]
+        root = self.body(*symbols[: self.arity], **dict(zip(self.defaults, settings)))
         roots = root if isinstance(root, tuple) else (root,)
         outputs = tuple(
             result if r.dtype is work else r.dtype for r in roots
@@ -329,6 +378,8 @@ class Elementwise(Record):
     def apply_in_place(self, operands: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
         """Write the result over the first operand."""
         target = operands[0]
+        if static or self.check is not None:
+            operands, static = self._given(operands, static)
         plan = self.plans.get(_key_into(target, operands, static))
         if plan is None:
             operands = self._operands(operands)
@@ -336,7 +387,7 @@ class Elementwise(Record):
         recorded = is_recorded(self.name, target, others)
         if plan is None:
             plan = self._plan_into(target, operands, static)
-            if len(operands) == 2 and static == self._static:
+            if len(operands) == 2 and static == self._static and self._unchecked(plan):
                 other = operands[1]
                 kind = other.form if isinstance(other, TensorBase) else type(other)
                 self.writes[target.form, kind] = plan
@@ -400,7 +451,7 @@ class Elementwise(Record):
         if not isinstance(out, TensorBase):
             rule = f"argument 'out' must be Tensor, not {type(out).__name__}"
             raise TypeError(f"{self.name}(): {rule}")
-        operands = self._operands(operands)
+        operands, static = self._given(self._operands(operands), static)
         if mode.enabled and any(isinstance(x, TensorBase) and x.node for x in (*operands, out)):
             raise RuntimeError(
                 f"{self.name}: functions with out=... arguments don't support automatic "
@@ -423,6 +474,14 @@ def _key_into(out: TensorBase, operands: Sequence[Any], static: tuple[Any, ...])
 
 
 _UNKNOWN: Any = object()
+GIVEN: Any = object()  # the value of a setting that travels with the call
+
+
+def number_type(value: Any, work: dtype) -> dtype:
+    """The type in which a setting's value travels to a kernel that computes in `work`."""
+    if work.kind == "f" or not isinstance(value, float):
+        return work
+    return compute_dtype(_Defaults.float_dtype)
 
 
 class _Derived(Elementwise):
@@ -434,6 +493,8 @@ class _Derived(Elementwise):
         self.row_major = False
         self.from_output = None
         self.tensors = frozenset()
+        self.check = None
+        self.arity = len(trace.inputs) + len(trace.scalars)
         self.given = trace
         self.plans = {}
         self.fast = {}
