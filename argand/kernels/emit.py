@@ -7,8 +7,18 @@ from collections.abc import Sequence
 
 from argand import dtypes
 from argand.dtypes import dtype
-from argand.kernels import half, target, vecmath
-from argand.kernels.expr import BITCAST, CAST, CONST, LEAVES, ROW_REDUCTIONS, Expr, topological
+from argand.kernels import half, special, target, vecmath
+from argand.kernels.expr import (
+    BITCAST,
+    CAST,
+    CONST,
+    ITERATE,
+    LEAVES,
+    PART,
+    ROW_REDUCTIONS,
+    Expr,
+    topological,
+)
 from argand.kernels.scalar import TABLE
 
 
@@ -144,8 +154,14 @@ class Lowering:
     def values(self, roots: Sequence[Expr], known: dict[Expr, str]) -> list[str]:
         """The names that hold `roots`, given the names of their leaves."""
         names = {id(expr): name for expr, name in known.items()}
+        states: dict[int, list[str]] = {}  # of loops
         for node in topological(roots, names):
-            names[id(node)] = self._one(node, names)
+            if node.op == ITERATE:
+                states[id(node)] = node.value.lower(self, [names[id(a)] for a in node.args])
+            elif node.op == PART:
+                names[id(node)] = states[id(node.args[0])][node.value]
+            else:
+                names[id(node)] = self._one(node, names)
         return [names[id(root)] for root in roots]
 
     def _one(self, node: Expr, names: dict[int, str]) -> str:
@@ -169,6 +185,9 @@ class Lowering:
             return self.instruction(template, kind, arguments)
         if kind is dtypes.float32 and node.op in vecmath.EXPANSIONS:
             return self._expand(node, arguments)
+        if node.op in special.EXPANSIONS:
+            (result,) = self.values([special.expand(node)], dict(zip(node.args, arguments)))
+            return result
         if node.op == "sigmoid":
             inner = 1 / ((-node.args[0]).exp() + 1)
             return self.values([inner], {node.args[0]: arguments[0]})[0]

@@ -31,6 +31,8 @@ CAST = "cast"
 BITCAST = "bitcast"
 ROW_SUM = "row_sum"  # reductions of a row to one value (row kernels only)
 ROW_MAX = "row_max"
+ITERATE = "iterate"  # a loop (iterate.py); its value is what a turn does
+PART = "part"  # one value of the final state of a loop, by its number
 
 LEAVES = (INPUT, SCALAR, CONST, INDEX, LEFT, RIGHT)
 ROW_REDUCTIONS = (ROW_SUM, ROW_MAX)
@@ -479,6 +481,10 @@ def _evaluate_one(node: Expr, args: list[Any]) -> Any:
         return np.asarray(args[0]).astype(kind)
     if node.op == BITCAST:
         return np.asarray(args[0]).view(kind)
+    if node.op == ITERATE:
+        return node.value.run(args)
+    if node.op == PART:
+        return np.asarray(args[0][node.value]).astype(kind)
     if node.op == ROW_SUM:
         return np.sum(args[0], axis=-1, keepdims=True, dtype=kind)
     if node.op == ROW_MAX:
