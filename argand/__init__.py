@@ -74,7 +74,7 @@ def _export_records() -> None:
     for name, record in _functions_in("").items():
         globals()[name] = record.function()
         if record.in_place and record.as_method:
-            globals()[f"{record.name}_"] = record.in_place_method()
+            globals()[f"{name}_"] = record.in_place_method()
 
 
 _export_dtypes()

@@ -565,11 +565,14 @@ def _attach_records() -> None:
             for name in (record.name, *record.aliases):
                 setattr(Tensor, f"{name}_", _named(changing, f"{name}_", record.__doc__))
             for name in record.operators:
-                if name.startswith("__") and not name.startswith("__r") and name not in _UNARY:
+                if name.startswith("__") and not name.startswith("__r") and name not in _PLAIN:
                     setattr(Tensor, f"__i{name[2:]}", changing)
 
 
-_UNARY = ("__neg__", "__abs__", "__invert__")
+# operators without an augmented form
+_PLAIN = (
+    "__neg__", "__abs__", "__invert__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__",
+)  # fmt: skip
 
 
 def _named(method: Any, name: str, doc: str | None) -> Any:

@@ -174,7 +174,7 @@ class Lowering:
         if node.op == BITCAST:
             source = self.vector(node.args[0].dtype)
             return self.w.let(f"bitcast {source} {arguments[0]} to {self.vector(node.dtype)}")
-        if node.op == "stop_gradient":
+        if node.op in ("stop_gradient", "through"):
             return arguments[0]
         row = TABLE[node.op]
         kind = node.args[-1].dtype
@@ -186,7 +186,8 @@ class Lowering:
         if kind is dtypes.float32 and node.op in vecmath.EXPANSIONS:
             return self._expand(node, arguments)
         if node.op in special.EXPANSIONS:
-            (result,) = self.values([special.expand(node)], dict(zip(node.args, arguments)))
+            root, symbols = special.expansion(node.op, kind)
+            (result,) = self.values([root], dict(zip(symbols, arguments)))
             return result
         if node.op == "sigmoid":
             inner = 1 / ((-node.args[0]).exp() + 1)

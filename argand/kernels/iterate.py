@@ -58,7 +58,6 @@ class Loop:
         some = w.let(f"icmp ne {bits} {w.let(f'bitcast {lanes} {active} to {bits}')}, 0")
         body = w.fresh("body")
         w.branch(some, body, loop.exit)
-        skipped = w.block
         w.label(body)
         known = {leaf(LEFT, k, kind): name for k, (kind, name) in enumerate(zip(kinds, state))}
         going, *found = low.values(self.roots, known | fixed)
@@ -67,7 +66,6 @@ class Loop:
             w.let(f"select {lanes} {active}, {low.vector(k)} {new}, {low.vector(k)} {old}")
             for k, new, old in zip(kinds, found, state)
         ]
-        assert skipped != w.block
         w.end_loop(loop, [*following, active])
         return state
 

@@ -97,7 +97,8 @@ _row("abs", 1, {"f": _intrinsic("fabs"), "i": "call {t} @llvm.abs.{m}({t} {0}, i
      "u": "or {t} {0}, zeroinitializer"}, np.abs, lambda g, out, a: (g * a.sign(),))  # fmt: skip
 _row("sqrt", 1, {"f": _intrinsic("sqrt")}, np.sqrt,
      lambda g, out, a: (g / (2 * out),), cost=12)  # fmt: skip
-_row("copysign", 2, {"f": _intrinsic("copysign", 2)}, np.copysign)
+_row("copysign", 2, {"f": _intrinsic("copysign", 2)}, np.copysign,
+     lambda g, out, a, b: (g * (a.sign() * out.sign()), None))  # fmt: skip
 
 
 def _minmax_vjp(chosen: str) -> Vjp:
@@ -160,8 +161,16 @@ def _library(name: str, function: Callable[..., Any], vjp: Vjp | None, arity: in
 _LIBM = {"asin": "asin", "erf": "erf", "pow": "pow"}
 
 
-def _erf(x: Any) -> Any:
-    return np.vectorize(math.erf, otypes=[np.result_type(x, np.float32)])(x)
+def _per_element(function: Callable[[float], float]) -> Callable[..., Any]:
+    """A function of the standard library for arrays."""
+    return lambda x: np.vectorize(function, otypes=[np.result_type(x, np.float32)])(x)
+
+
+def _log_gamma(x: float) -> float:
+    """As the C library has it, where Python raises."""
+    if math.isfinite(x) and (x > 0 or x % 1):
+        return math.lgamma(x) if x < 1e305 else math.inf
+    return math.inf if not math.isnan(x) else x
 
 
 _library("exp", np.exp, lambda g, out, a: (g * out,))
@@ -172,7 +181,8 @@ _library("log2", np.log2, lambda g, out, a: (g / (a * 0.6931471805599453),))
 _library("log10", np.log10, lambda g, out, a: (g / (a * 2.302585092994046),))
 _library("log1p", np.log1p, lambda g, out, a: (g / (a + 1),))
 _library("tanh", np.tanh, lambda g, out, a: (g * (1 - out * out),))
-_library("erf", _erf, lambda g, out, a: (g * (1.1283791670955126 * (-(a * a)).exp()),))
+_library("erf", _per_element(math.erf),
+         lambda g, out, a: (g * (1.1283791670955126 * (-(a * a)).exp()),))  # fmt: skip
 _library("sin", np.sin, lambda g, out, a: (g * a.cos(),))
 _library("cos", np.cos, lambda g, out, a: (-g * a.sin(),))
 _library("tan", np.tan, lambda g, out, a: (g * (1 + out * out),))
@@ -181,6 +191,15 @@ _library("acos", np.arccos, lambda g, out, a: (-g / (1 - a * a).sqrt(),))
 _library("atan", np.arctan, lambda g, out, a: (g / (1 + a * a),))
 _library("sinh", np.sinh, lambda g, out, a: (g * a.cosh(),))
 _library("cosh", np.cosh, lambda g, out, a: (g * a.sinh(),))
+_library("asinh", np.arcsinh, lambda g, out, a: (g / (a * a + 1).sqrt(),))
+_library("acosh", np.arccosh, lambda g, out, a: (g / (a * a - 1).sqrt(),))
+_library("atanh", np.arctanh, lambda g, out, a: (g / (1 - a * a),))
+_library("erfc", _per_element(math.erfc),
+         lambda g, out, a: (-g * (1.1283791670955126 * (-(a * a)).exp()),))  # fmt: skip
+_library("lgamma", _per_element(_log_gamma), lambda g, out, a: (g * a.digamma(),))
+_library("hypot", np.hypot, lambda g, out, a, b: (g * (a / out), g * (b / out)), 2)
+
+
 def _atan2_vjp(g: Expr, out: Expr, a: Expr, b: Expr) -> tuple[Expr, Expr]:
     square = a * a + b * b
     share = square.eq(0).where(g.constant(0), g / square)  # at the origin PyTorch has 0
@@ -202,3 +221,5 @@ def _pow_vjp(g: Expr, out: Expr, a: Expr, b: Expr) -> tuple[Expr, Expr]:
 _library("pow", np.power, _pow_vjp, 2)
 # the identity whose cotangent is dropped
 _row("stop_gradient", 1, {}, lambda x: x, None, cost=0)
+# the first, with the cotangent passed to the second
+_row("through", 2, {}, lambda x, y: x, lambda g, out, a, b: (None, g), cost=0)

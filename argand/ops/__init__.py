@@ -2,7 +2,9 @@
 
 from argand.ops import activation as activation
 from argand.ops import arithmetic as arithmetic
+from argand.ops import bits as bits
 from argand.ops import create as create
+from argand.ops import floating as floating
 from argand.ops import fold as fold
 from argand.ops import index as index
 from argand.ops import inplace as inplace

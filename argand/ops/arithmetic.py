@@ -136,7 +136,7 @@ def _check_whole_quotient(operands: Sequence[Any], settings: Sequence[Any]) -> N
 
 @elementwise(
     in_place=True,
-    operators=("__truediv__",),
+    operators=("__truediv__", "__div__"),
     aliases=("divide", "true_divide"),
     reference=np.divide,
     samples=operands(
@@ -171,7 +171,7 @@ def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
 
 @elementwise(
     promote=FLOAT,
-    operators=("__rtruediv__",),
+    operators=("__rtruediv__", "__rdiv__"),
     as_function=False,
     as_method=False,
     samples=operands(NONZERO, ANY),
@@ -370,7 +370,7 @@ def abs(input: Expr) -> Expr:
     return input.abs()
 
 
-@elementwise(in_place=True, reference=np.sign)
+@elementwise(in_place=True, aliases=("sgn",), reference=np.sign)
 def sign(input: Expr) -> Expr:
     """-1, 0 or 1.
 
@@ -405,6 +405,7 @@ def reciprocal(input: Expr) -> Expr:
 
 
 @elementwise(
+    in_place=True,
     reference=lambda a,
     b,
     w: a + w * (b - a),

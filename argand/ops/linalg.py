@@ -125,3 +125,20 @@ def _by_columns(matrices: Any) -> Any:
 @qr.vjp()
 def _qr_vjp(gradients: Any, outputs: Any, A: Any, mode: str) -> Any:
     raise NotImplementedError("linalg.qr: the gradient is not there yet")
+
+
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 4), draw(3, 4)), call(draw(3, 4), draw(4), 1), call(draw(3), draw(3), 0),
+        call(draw(), draw(), math.inf),
+    ],
+    reference=lambda a, b, p=2: np.linalg.norm(np.asarray(a - b).ravel(), p),
+)  # fmt: skip
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The `p`-norm of ``input - other``, broadcast.
+
+    >>> import argand
+    >>> argand.dist(argand.tensor([3.0, 4.0]), argand.zeros(2))
+    tensor(5.)
+    """
+    return norm.body(input - other, p)

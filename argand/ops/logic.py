@@ -14,7 +14,7 @@ from argand.ops.map import WHOLE, elementwise
 from argand.ops.samples import ANY, operands
 
 
-@elementwise(operators=("__eq__",), reference=np.equal, tensors=("input",))
+@elementwise(in_place=True, operators=("__eq__",), reference=np.equal, tensors=("input",))
 def eq(input: Expr, other: Expr) -> Expr:
     """Whether elements are equal.
 
@@ -26,6 +26,7 @@ def eq(input: Expr, other: Expr) -> Expr:
 
 
 @elementwise(
+    in_place=True,
     operators=("__ne__",),
     aliases=("not_equal",),
     reference=np.not_equal,
@@ -41,7 +42,13 @@ def ne(input: Expr, other: Expr) -> Expr:
     return input.ne(other)
 
 
-@elementwise(operators=("__lt__",), aliases=("less",), reference=np.less, tensors=("input",))
+@elementwise(
+    in_place=True,
+    operators=("__lt__",),
+    aliases=("less",),
+    reference=np.less,
+    tensors=("input",),
+)
 def lt(input: Expr, other: Expr) -> Expr:
     """``input < other``.
 
@@ -53,6 +60,7 @@ def lt(input: Expr, other: Expr) -> Expr:
 
 
 @elementwise(
+    in_place=True,
     operators=("__le__",),
     aliases=("less_equal",),
     reference=np.less_equal,
@@ -68,7 +76,13 @@ def le(input: Expr, other: Expr) -> Expr:
     return input <= other
 
 
-@elementwise(operators=("__gt__",), aliases=("greater",), reference=np.greater, tensors=("input",))
+@elementwise(
+    in_place=True,
+    operators=("__gt__",),
+    aliases=("greater",),
+    reference=np.greater,
+    tensors=("input",),
+)
 def gt(input: Expr, other: Expr) -> Expr:
     """``input > other``.
 
@@ -80,6 +94,7 @@ def gt(input: Expr, other: Expr) -> Expr:
 
 
 @elementwise(
+    in_place=True,
     operators=("__ge__",),
     aliases=("greater_equal",),
     reference=np.greater_equal,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from argand import dtypes
 from argand.ops.arithmetic import power_fixed, power_of
 from argand.ops.function import composite
 from argand.ops.rounding import clamp_both, clamp_max, clamp_min
@@ -73,6 +74,43 @@ def rpow(input: Any, base: Any) -> Any:
     tensor([2., 8.])
     """
     return power_of(base, input)
+
+
+def _as_double(value: Any) -> Any:
+    """Tensors as float64 (or complex128), numbers as they are."""
+    if not isinstance(value, TensorBase):
+        return value
+    wide = dtypes.complex128 if value.form.dtype.kind == "c" else dtypes.float64
+    return value.to(wide)  # type: ignore[attr-defined]
+
+
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 4, low=0.1), draw(4, low=0.1)), call(draw(2, 3, low=0.1), 2),
+        call(draw.number(1.0, 2.0), draw(3, low=0.1)),
+    ],
+    reference=lambda x, y: np.float_power(x, y),
+)
+def float_power(input: Any, exponent: Any) -> Any:
+    """``input ** exponent`` in float64.
+
+    >>> import argand
+    >>> argand.float_power(argand.tensor([2, 3]), 2)
+    tensor([4., 9.], dtype=torch.float64)
+    """
+    if not (isinstance(input, TensorBase) or isinstance(exponent, TensorBase)):
+        raise TypeError("float_power(): one argument must be a Tensor")
+    return pow.body(_as_double(input), _as_double(exponent))
+
+
+@float_power.in_place_form
+def _float_power_in_place(input: Any, exponent: Any) -> Any:
+    if input.form.dtype not in (dtypes.float64, dtypes.complex128):
+        raise RuntimeError(
+            "float_power_: the base given to float_power_ has dtype "
+            f"{input.form.dtype.name} but the operation's result requires dtype float64"
+        )
+    return _pow_in_place(input, _as_double(exponent))
 
 
 def _limits(min: Any, max: Any) -> tuple[Any, tuple[Any, ...]]:

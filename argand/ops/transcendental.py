@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from argand.kernels.expr import Expr
-from argand.ops.map import FLOAT, elementwise
+from argand.ops.map import FLOAT, FLOATING, elementwise
 from argand.ops.samples import ANY, POSITIVE, Range, operands
 
 
@@ -262,3 +264,169 @@ def erf(input: Expr) -> Expr:
     tensor([0.])
     """
     return input.erf()
+
+
+@elementwise(promote=FLOAT, in_place=True, aliases=("arcsinh",), reference=np.arcsinh)
+def asinh(input: Expr) -> Expr:
+    """The inverse hyperbolic sine.
+
+    >>> import argand
+    >>> argand.asinh(argand.tensor([0.0]))
+    tensor([0.])
+    """
+    return input.asinh()
+
+
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arccosh",),
+    reference=np.arccosh,
+    samples=operands(Range(1.1, 3.0)),
+)
+def acosh(input: Expr) -> Expr:
+    """The inverse hyperbolic cosine.
+
+    >>> import argand
+    >>> argand.acosh(argand.tensor([1.0]))
+    tensor([0.])
+    """
+    return input.acosh()
+
+
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arctanh",),
+    reference=np.arctanh,
+    samples=operands(Range(-0.9, 0.9)),
+)
+def atanh(input: Expr) -> Expr:
+    """The inverse hyperbolic tangent.
+
+    >>> import argand
+    >>> argand.atanh(argand.tensor([0.0]))
+    tensor([0.])
+    """
+    return input.atanh()
+
+
+@elementwise(promote=FLOAT, in_place=True, reference=np.deg2rad)
+def deg2rad(input: Expr) -> Expr:
+    """Degrees in radians.
+
+    >>> import argand
+    >>> argand.deg2rad(argand.tensor([180.0]))
+    tensor([3.1416])
+    """
+    return input * (math.pi / 180)
+
+
+@elementwise(promote=FLOAT, in_place=True, reference=np.rad2deg)
+def rad2deg(input: Expr) -> Expr:
+    """Radians in degrees.
+
+    >>> import argand
+    >>> argand.rad2deg(argand.tensor([argand.pi]))
+    tensor([180.])
+    """
+    return input * (180 / math.pi)
+
+
+@elementwise(promote=FLOAT, in_place=True, reference=np.sinc)
+def sinc(input: Expr) -> Expr:
+    """``sin(pi * input) / (pi * input)``, and 1 at 0.
+
+    >>> import argand
+    >>> argand.sinc(argand.tensor([0.0, 0.5]))
+    tensor([1.0000, 0.6366])
+    """
+    angle = input * math.pi
+    return input.eq(0).where(input.constant(1), angle.sin() / angle)
+
+
+@elementwise(
+    kinds=FLOATING,
+    reference=np.logaddexp,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
+def logaddexp(input: Expr, other: Expr) -> Expr:
+    """``log(exp(input) + exp(other))``, without overflow.
+
+    >>> import argand
+    >>> argand.logaddexp(argand.tensor([0.0]), argand.tensor([0.0]))
+    tensor([0.6931])
+    """
+    return _log_of_sum(input, other, (input - other).exp(), (other - input).exp(), 1.0)
+
+
+@elementwise(
+    kinds=FLOATING,
+    reference=np.logaddexp2,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
+def logaddexp2(input: Expr, other: Expr) -> Expr:
+    """``log2(2 ** input + 2 ** other)``, without overflow.
+
+    >>> import argand
+    >>> argand.logaddexp2(argand.tensor([3.0]), argand.tensor([3.0]))
+    tensor([4.])
+    """
+    return _log_of_sum(input, other, (input - other).exp2(), (other - input).exp2(), math.log(2))
+
+
+def _log_of_sum(a: Expr, b: Expr, up: Expr, down: Expr, unit: float) -> Expr:
+    """The larger one, and the logarithm of 1 and what the smaller is of it."""
+    total = (a >= b).where(a + down.log1p() / unit, b + up.log1p() / unit)
+    return (a.eq(b) & (a.abs().eq(math.inf))).where(a, total)
+
+
+@elementwise(
+    in_place=True,
+    kinds=FLOATING,
+    reference=np.hypot,
+    samples=operands(ANY, ANY, numbers=[]),
+    tensors=("input", "other"),
+)
+def hypot(input: Expr, other: Expr) -> Expr:
+    """``sqrt(input ** 2 + other ** 2)``, without overflow.
+
+    >>> import argand
+    >>> argand.hypot(argand.tensor([3.0]), argand.tensor([4.0]))
+    tensor([5.])
+    """
+    return input.hypot(other)
+
+
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    samples=operands(Range(0.1, 0.9), settings=[{"eps": 0.2}]),
+)
+def logit(input: Expr, eps: float | None = None) -> Expr:
+    """``log(input / (1 - input))``, the inverse of `sigmoid`.
+
+    Args:
+        eps: when given, the input is limited to ``[eps, 1 - eps]`` first.
+
+    >>> import argand
+    >>> argand.logit(argand.tensor([0.5, 0.25]))
+    tensor([ 0.0000, -1.0986])
+    """
+    if eps is not None:
+        low, high = input.constant(eps), input.constant(1) - eps
+        input = (input < low).where(low, (input > high).where(high, input))
+    return (input / (1 - input)).log()
+
+
+@elementwise(promote=FLOAT, in_place=True)
+def erfc(input: Expr) -> Expr:
+    """``1 - erf(input)``, exact where it is small.
+
+    >>> import argand
+    >>> argand.erfc(argand.tensor([0.0, 10.0]))
+    tensor([1.0000e+00, 2.0885e-45])
+    """
+    return input.erfc()

@@ -258,7 +258,8 @@ def test_in_place(key: str, kind: str) -> None:
         version = inside._version
         for name in names_of(record):
             inside.copy_(first)
-            if own.dtype is not first.dtype and fits_badly(own.dtype, first.dtype):
+            exact = record.name == "float_power"  # which wants float64 to write to
+            if own.dtype is not first.dtype and (exact or fits_badly(own.dtype, first.dtype)):
                 with pytest.raises(RuntimeError):
                     getattr(inside, f"{name}_")(*call.args[1:], **call.kwargs)
                 continue
