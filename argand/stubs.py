@@ -178,8 +178,11 @@ class _Stub:
     ) -> str:
         """The text of a function; one that `changes` its first argument also returns it."""
         given = list(self.parameters(source, method, changes))
-        if isinstance(source, Elementwise) and not (method or changes):
-            given += extra or ["*", f"out: {self.use('Tensor')} | None = None"]
+        if isinstance(source, Record) and not (method or changes):
+            if extra and isinstance(source, Elementwise):
+                given += extra
+            elif source.out and not extra:
+                given += self._out(source, given)
         returned = inspect.signature(_body(source)).return_annotation
         if changes or returned == "Strided":  # the body of a view makes a layout
             result = self.use("Tensor")
@@ -192,6 +195,16 @@ class _Stub:
             return line
         middle = "".join(f"{indent}    {g},\n" for g in given)
         return f"{indent}def {name}(\n{middle}{indent}) -> {result}: ...{end}"
+
+    def _out(self, record: Record, given: list[str]) -> list[str]:
+        """The parameter ``out`` of a function, unless its keywords go on to `Options`."""
+        if any(p.startswith(("out:", "**")) for p in given):
+            return []
+        returned = inspect.signature(record.body).return_annotation
+        several = "tuple" in returned or returned == "Either"
+        kind = self.use("Any") if several else f"{self.use('Tensor')} | None"
+        star = [] if any(p.startswith("*") for p in given) else ["*"]
+        return [*star, f"out: {kind} = None"]
 
     def text(self, what: str, lines: list[str]) -> str:
         """The whole file."""

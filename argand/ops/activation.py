@@ -28,6 +28,7 @@ def _gated_reference(x: Any, dim: int = -1) -> Any:
 
 
 @elementwise(
+    out="",
     in_place=True,
     reference=lambda x: np.maximum(x, 0),
     kinds=NUMERIC,
@@ -78,6 +79,7 @@ def elu(input: Expr, alpha: float = 1.0) -> Expr:
 
 
 @elementwise(
+    out="exact",
     namespace=NN,
     as_method=False,
     samples=operands(ANY, settings=[{"approximate": "tanh"}]),
@@ -113,6 +115,7 @@ def silu(input: Expr) -> Expr:
 
 
 @elementwise(
+    out="exact",
     namespace=NN,
     as_method=False,
     samples=operands(ANY, settings=[{"beta": 2.0}, {"threshold": 1.0}]),
@@ -155,7 +158,14 @@ def hardtanh(input: Expr, min_val: float = -1.0, max_val: float = 1.0) -> Expr:
     return (input <= low).where(low, (input >= high).where(high, input))
 
 
-@elementwise(promote=FLOAT, namespace=NN, as_method=False, kinds=FLOATING, row_major=True)
+@elementwise(
+    out="exact",
+    promote=FLOAT,
+    namespace=NN,
+    as_method=False,
+    kinds=FLOATING,
+    row_major=True,
+)
 def logsigmoid(input: Expr) -> Expr:
     """``log(sigmoid(input))``, without overflow.
 
@@ -259,7 +269,7 @@ def celu(input: Expr, alpha: float = 1.0) -> Expr:
     return (input <= 0).where(alpha * (input / alpha).expm1(), input)
 
 
-@elementwise(namespace=NN, as_method=False, kinds=FLOATING)
+@elementwise(out="exact", namespace=NN, as_method=False, kinds=FLOATING)
 def hardshrink(input: Expr, lambd: float = 0.5) -> Expr:
     """The input where it is larger than `lambd` in size, else 0.
 
@@ -275,7 +285,9 @@ def _check_shrinkage(operands: Sequence[Any], settings: Sequence[Any]) -> None:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {settings[0]}.")
 
 
-@elementwise(namespace=NN, as_method=False, kinds=FLOATING, check=_check_shrinkage)
+@elementwise(
+    out="exact", namespace=NN, as_method=False, kinds=FLOATING, check=_check_shrinkage
+)
 def softshrink(input: Expr, lambd: float = 0.5) -> Expr:
     """The input moved by `lambd` towards 0.
 

@@ -75,6 +75,7 @@ def _no_bool(*operands: Expr) -> None:
 
 
 @elementwise(
+    out="",
     operators=("__rsub__",),
     as_function=True,
     samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
@@ -337,7 +338,13 @@ def power_fixed(input: Expr, exponent: Any = 2) -> Expr:
     return input.pow(exponent)
 
 
-@elementwise(in_place=True, operators=("__neg__",), aliases=("negative",), reference=np.negative)
+@elementwise(
+    out="exact",
+    in_place=True,
+    operators=("__neg__",),
+    aliases=("negative",),
+    reference=np.negative,
+)
 def neg(input: Expr) -> Expr:
     """``-input``.
 
@@ -354,6 +361,7 @@ def neg(input: Expr) -> Expr:
 
 
 @elementwise(
+    out="exact",
     in_place=True,
     operators=("__abs__",),
     aliases=("absolute",),
@@ -370,7 +378,7 @@ def abs(input: Expr) -> Expr:
     return input.abs()
 
 
-@elementwise(in_place=True, aliases=("sgn",), reference=np.sign)
+@elementwise(out="exact", in_place=True, aliases=("sgn",), reference=np.sign)
 def sign(input: Expr) -> Expr:
     """-1, 0 or 1.
 

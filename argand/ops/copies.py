@@ -8,47 +8,16 @@ from typing import Any
 import numpy as np
 
 from argand.dtypes import dtype
-from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import Expr
 from argand.ops.arrays import new
+from argand.ops.copier import copier as copier
+from argand.ops.copier import preserved_strides as preserved_strides
 from argand.ops.function import composite, operation
-from argand.ops.map import SAME, Elementwise
-from argand.ops.plans import map_plan
 from argand.ops.samples import call
-from argand.runtime.layout import Layout, dense, elementwise_strides, strided
-
-
-def preserved_strides(layout: Layout) -> tuple[int, ...]:
-    """The strides of a new tensor that keeps the order of dimensions in memory."""
-    if layout.dense:
-        return layout.strides
-    return elementwise_strides(layout.shape, [layout])
-
-
-def _copy_body(input: Expr) -> Expr:
-    return input
-
-
-class _Copy(Elementwise):
-    """Writes one tensor into another of any type."""
-
-    def into(self, out: Any, source: Any) -> None:
-        """Convert and broadcast `source` into the memory of `out`."""
-        if out.form.numel == 0:
-            return
-        key = (out.form, source.form)
-        plan = self.plans.get(key)
-        if plan is None:
-            root = self.trace((source,), ()).roots[0].to(compute_dtype(out.form.dtype))
-            plan = map_plan([root], [source.form], (), [out.form], out.form.shape)
-            self.plans[key] = plan
-        plan.run(source.ptr, out.ptr)
-
-
-copier = _Copy(_copy_body, name="copy", promote=SAME, as_method=False, as_function=False)
+from argand.runtime.layout import dense, elementwise_strides, strided
 
 
 @operation(
+    out="",
     as_function=True,
     samples=lambda draw: [call(draw(2, 3)), call(draw()), call(draw(0, 2))],
     reference=np.copy,

@@ -15,8 +15,8 @@ from argand.dtypes import dtype
 from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import SCALAR, leaf, row_index
 from argand.ops.arrays import as_array, from_array, new, require
-from argand.ops.copies import clone, copier, preserved_strides
-from argand.ops.function import composite
+from argand.ops.copies import clone, preserved_strides
+from argand.ops.function import composite, deliver
 from argand.ops.plans import map_plan
 from argand.ops.record import NUMBERS, _Defaults, describe, to_number
 from argand.ops.samples import call
@@ -26,6 +26,7 @@ from argand.runtime.tensor_base import TensorBase, make
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw.array(2, 3)), call(draw.array()), call(draw.array(0, 2))],
     reference=lambda array: array,
@@ -98,6 +99,7 @@ def _without_tensors(data: Any) -> Any:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [
         call([[1, 2], [3, 4]], dtype=draw.kind), call(draw.array(2, 3)), call(1.5),
@@ -148,6 +150,7 @@ def _tensors_in(data: Any) -> list[Any]:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw(2, 3)), call(draw.array(2, 3)), call([1, 2], dtype=draw.kind)],
     reference=lambda data, dtype=None: np.asarray(data),
@@ -221,15 +224,13 @@ class Options:
         out: Any = None,
     ) -> None:
         check_device(device)
-        self.kind = dtype
+        self.kind = out.dtype if dtype is None and isinstance(out, TensorBase) else dtype
         self.requires_grad = requires_grad
         self.out = out
 
     def finish(self, x: Any) -> Any:
         if self.out is not None:
-            copier.into(self.out, x)
-            self.out.storage.version += 1
-            return self.out
+            return deliver("out=", self.out, x)
         return require(x) if self.requires_grad else x
 
 
@@ -318,6 +319,7 @@ def _like(input: Any, value: Any, kwargs: dict[str, Any]) -> Any:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [
         call(draw(2, 3)), call(draw(2, 3), dtype=draw.dtype("float64")), call(draw()),
@@ -334,6 +336,7 @@ def zeros_like(input: Any, **kwargs: Any) -> Any:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [
         call(draw(2, 3)), call(draw(2, 3), dtype=draw.dtype("int64")), call(draw()),
@@ -350,6 +353,7 @@ def ones_like(input: Any, **kwargs: Any) -> Any:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw(2, 3), 1), call(draw(2, 3), 2.5, dtype=draw.dtype("float32"))],
     reference=lambda x, value, **options: np.full(x.shape, value),
@@ -364,6 +368,7 @@ def full_like(input: Any, fill_value: Any, **kwargs: Any) -> Any:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw(2, 3)), call(draw())],
     unpredictable=True,

@@ -7,13 +7,123 @@ from typing import Any
 
 from argand.autograd.grad_mode import mode
 from argand.autograd.node import NO_OUTPUTS, Node, Port
-from argand.ops.history import note_view
+from argand.ops.copier import copier, snapshot
+from argand.ops.history import adopt, check_written, is_recorded, note_view
+from argand.ops.outputs import check_cast, check_not_recorded, check_out, check_same, fit_out
 from argand.ops.record import Record
 from argand.runtime.layout import Layout
 from argand.runtime.tensor_base import TensorBase, alias, make
 
 
-class Operation(Record):
+class Computed(Record):
+    """A record whose call makes new tensors: from it follow ``out=`` and the form ``name_``."""
+
+    _changing: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def in_place_form(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator for what ``name_`` does, where there is something better than a copy."""
+        self._changing = function
+        self.in_place = True
+        return function
+
+    def in_place_method(self) -> Callable[..., Any]:
+        if self._changing is not None:
+            return self._changing
+        return reshaping(self) if self.view else changing(self)
+
+    def into(self, out: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
+        """``name(..., out=out)``."""
+        self.check_takes_out()
+        if self.out == "typed" and isinstance(out, TensorBase) and named.get("dtype") is None:
+            named = {**named, "dtype": out.form.dtype}
+        return deliver(self.name, out, self(*args, **named), self.out == "cast")
+
+
+def deliver(name: str, out: Any, result: Any, cast: bool = False) -> Any:
+    """Write a result, or every part of one, into the tensors that were given for it.
+
+    Raises:
+        TypeError: when `out` has not the structure of the result.
+        RuntimeError: when gradients are wanted, or the types differ (with `cast`: too much).
+    """
+    if isinstance(result, tuple):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            rule = f"argument 'out' must be tuple of Tensors, one for each of {len(result)} results"
+            raise TypeError(f"{name}(): {rule}, not {type(out).__name__}")
+        pairs = list(zip(out, result))
+        for one, part in pairs:
+            _check(name, one, part, cast)
+        for one, part in pairs:
+            _write(name, one, part)
+        return type(result)(out) if type(result) is not tuple else tuple(out)
+    _check(name, out, result, cast)
+    return _write(name, out, result)
+
+
+def _check(name: str, out: Any, result: Any, cast: bool) -> None:
+    check_out(name, out)
+    check_not_recorded(name, (out, result))
+    (check_cast if cast else check_same)(name, result.form.dtype, out.form.dtype)
+
+
+def _write(name: str, out: Any, result: Any) -> Any:
+    form = result.form
+    fit_out(name, out, form.shape, form.strides if form.dense else None)
+    copier.into(out, result)
+    out.storage.version += 1
+    return out
+
+
+def changing(record: Computed) -> Callable[..., Any]:
+    """``name_``: compute, and write the result over the first argument."""
+    name = record.name
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(self, TensorBase):
+            rule = f"argument 'input' must be Tensor, not {type(self).__name__}"
+            raise TypeError(f"{name}_(): {rule}")
+        recorded = is_recorded(name, self, (*args, *kwargs.values()))
+        check_written(f"{name}_", self.form)
+        result = record(snapshot(self) if recorded else self, *args, **kwargs)
+        if result.form.shape != self.form.shape:
+            raise RuntimeError(
+                f"{name}_: output with shape {list(self.shape)} doesn't match the broadcast shape "
+                f"{list(result.shape)}"
+            )
+        check_cast(f"{name}_", result.form.dtype, self.form.dtype)
+        copier.into(self, result)
+        self.storage.version += 1
+        if recorded:
+            if result.form.dtype is not self.form.dtype:
+                result = result.to(self.form.dtype)
+            node = result.node
+            del result  # who holds the memory tells whether there are views
+            adopt(self, node)
+        return self
+
+    return method
+
+
+def reshaping(record: Computed) -> Callable[..., Any]:
+    """``name_`` of a view: the tensor gets the sizes and strides that the view has."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recorded = is_recorded(record.name, self)
+        before = alias(self)
+        before.node = self.node if recorded else None
+        shown = record(before, *args, **kwargs)
+        self.form, self.ptr = shown.form, shown.ptr
+        if recorded:
+            self.node = shown.node
+        return self
+
+    return method
+
+
+class Operation(Computed):
     """An operation whose body computes on memory, outside of any graph.
 
     ``@name.vjp(saves=...)`` adds the gradient: ``vjp(g, out, *arguments)`` returns one gradient per
@@ -44,6 +154,9 @@ class Operation(Record):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) < len(self.parameters):
+            if "out" in kwargs:
+                given = kwargs.pop("out")
+                return self(*args, **kwargs) if given is None else self.into(given, args, kwargs)
             args = tuple(self.bind(args, kwargs))
         out = self.body(*args)
         if self._vjp is not None:
@@ -106,7 +219,7 @@ class Operation(Record):
         return self._vjp(gradients[0], results[0] if results else None, *given)
 
 
-class View(Record):
+class View(Computed):
     """An operation that gives other sizes and strides to the same memory.
 
     The body is a function of layouts: ``body(layout, *settings) -> (layout, offset in elements)``.
@@ -114,7 +227,7 @@ class View(Record):
     """
 
     def __init__(self, body: Callable[..., Any], **facts: Any) -> None:
-        super().__init__(body, **facts)
+        super().__init__(body, view=True, **facts)
         self._vjp: Callable[..., Any] | None = None
         self._shown = self.graph_name + "0"
 
@@ -162,25 +275,23 @@ def view(body: Callable[..., Any] | None = None, **facts: Any) -> Any:
     return View(body, **facts)
 
 
-class Composite(Record):
+class Composite(Computed):
     """An operation written with other operations: its gradient is theirs."""
 
-    _changing: Callable[..., Any] | None = None
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return self.body(*args, **kwargs)
+        if self.out and self._takes_out:
+            return self.body(*args, out=out, **kwargs)
+        return self.into(out, args, kwargs)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.body(*args, **kwargs)
-
-    def in_place_form(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorator for what ``name_`` does."""
-        self._changing = function
-        self.in_place = True
-        return function
-
-    def in_place_method(self) -> Callable[..., Any]:
-        return self._changing or super().in_place_method()
+    @property
+    def _takes_out(self) -> bool:
+        """Whether the body takes ``out=``, or leaves it to `Options`."""
+        return "out" in self.parameters or self.has_keywords
 
     def function(self) -> Callable[..., Any]:
-        return self.body
+        return self.body if bool(self.out) == self._takes_out else self
 
     def method(self) -> Callable[..., Any]:
         return self.body

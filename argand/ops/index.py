@@ -308,6 +308,7 @@ def _index_select_vjp(g: Any, out: Any, input: Any, dim: int, index: Any) -> Any
 
 
 @operation(
+    in_place=True,
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(5, below=3), draw(5, 4)),
         call(draw(3, 4), 1, draw.index(2, below=4), draw(3, 2), alpha=2),
@@ -400,6 +401,7 @@ def _lines(x: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
 
 
 @operation(
+    in_place=True,
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.permutation(3).unsqueeze(1), draw(3, 1)),
         call(draw(3, 4), 1, draw.index(3, 1, below=4), draw.number()),
@@ -467,6 +469,7 @@ def _padded(x: Any, shape: Sequence[int]) -> Any:
 
 
 @operation(
+    in_place=True,
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(2, 4, below=3), draw(2, 4)),
         call(draw(3, 4), 1, draw.index(3, 5, below=4), draw(3, 6)),

@@ -20,6 +20,7 @@ from argand.runtime.tensor_base import TensorBase
 
 
 @composite(
+    out="cast",
     as_method=False,
     aliases=("concat", "concatenate"),
     samples=lambda draw: [
@@ -28,7 +29,7 @@ from argand.runtime.tensor_base import TensorBase
     ],
     reference=lambda tensors, dim=0: np.concatenate(tensors, dim),
 )
-def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along a dimension.
 
     Raises:
@@ -45,8 +46,7 @@ def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     parts = list(tensors)
     if not parts:
         raise RuntimeError("cat: expected a non-empty list of Tensors")
-    joined = join(dim, *parts)
-    return joined if out is None else out.copy_(joined)
+    return join(dim, *parts)
 
 
 @operation(as_method=False, as_function=False, graph_name="cat")
@@ -97,13 +97,14 @@ def _join_vjp(g: Any, out: Any, dim: int, *tensors: Any) -> Any:
 
 
 @composite(
+    out="cast",
     as_method=False,
     samples=lambda draw: [
         call([draw(2, 3), draw(2, 3)]), call([draw(3), draw(3)], -1), call([draw(), draw()]),
     ],
     reference=lambda tensors, dim=0: np.stack(tensors, dim),
 )
-def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors of one shape joined along a new dimension.
 
     >>> import argand
@@ -121,8 +122,7 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
                 f"entry 0 and {list(x.shape)} at entry {number}"
             )
     at = normalize_dim(dim, parts[0].ndim + 1)
-    joined = join(at, *[x.unsqueeze(at) for x in parts])
-    return joined if out is None else out.copy_(joined)
+    return join(at, *[x.unsqueeze(at) for x in parts])
 
 
 # ---- splitting ----------------------------------------------------------------------------------
@@ -163,6 +163,7 @@ def _rejoined(gradients: Any, shapes: Sequence[Sequence[int]], dim: int) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [call(draw(5, 2), 2), call(draw(2, 6), [1, 2, 3], 1), call(draw(0, 2), 3)],
     reference=_split_reference,
 )
@@ -190,6 +191,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
 
 
 @composite(
+    view=True,
     samples=lambda draw: [call(draw(5, 2), 2), call(draw(2, 6), 4, -1), call(draw(2), 5)],
     reference=lambda x, chunks, dim=0: _split_reference(x, -(-x.shape[dim] // chunks), dim),
 )
@@ -225,6 +227,7 @@ def _slices_vjp(g: Any, out: Any, input: Any, dim: int) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [call(draw(3, 2)), call(draw(2, 3), 1), call(draw(1)), call(draw(0, 2))],
     reference=lambda x, dim=0: tuple(np.moveaxis(x, dim, 0)),
 )

@@ -78,8 +78,9 @@ def _euclidean(x: Any, dims: Any, keepdim: bool) -> Any:
     samples=lambda draw: [call(draw(3, 4)), call(draw(3, 4), 2, 0), call(draw(3, 4), 1, 1, True)],
     reference=_norm_reference,
 )
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None,
-         out: Any = None) -> Any:  # fmt: skip
+def norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
     """The `p`-norm of all elements or over dimensions; ``"fro"`` is the one with ``p=2``.
 
     >>> import argand
@@ -88,8 +89,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
     """
     if isinstance(p, str) and p != "fro":
         raise NotImplementedError(f"norm: p={p!r} is not there yet")
-    found = vector_norm.body(input, 2 if p == "fro" else p, dim, keepdim, dtype=dtype)
-    return found if out is None else out.copy_(found)
+    return vector_norm.body(input, 2 if p == "fro" else p, dim, keepdim, dtype=dtype)
 
 
 @operation(

@@ -212,7 +212,13 @@ def bitwise_xor(input: Expr, other: Expr) -> Expr:
     return input ^ other
 
 
-@elementwise(in_place=True, operators=("__invert__",), reference=np.invert, kinds=WHOLE)
+@elementwise(
+    out="exact",
+    in_place=True,
+    operators=("__invert__",),
+    reference=np.invert,
+    kinds=WHOLE,
+)
 def bitwise_not(input: Expr) -> Expr:
     """All bits inverted; for bool, the logical not.
 
@@ -223,7 +229,7 @@ def bitwise_not(input: Expr) -> Expr:
     return ~input
 
 
-@elementwise(reference=np.isnan)
+@elementwise(out="", reference=np.isnan)
 def isnan(input: Expr) -> Expr:
     """Whether elements are not a number.
 
@@ -234,7 +240,7 @@ def isnan(input: Expr) -> Expr:
     return input.ne(input)
 
 
-@elementwise(reference=np.isinf)
+@elementwise(out="", reference=np.isinf)
 def isinf(input: Expr) -> Expr:
     """Whether elements are infinite.
 
@@ -247,7 +253,7 @@ def isinf(input: Expr) -> Expr:
     return input.abs().eq(math.inf)
 
 
-@elementwise(reference=np.isfinite)
+@elementwise(out="", reference=np.isfinite)
 def isfinite(input: Expr) -> Expr:
     """Whether elements are neither infinite nor NaN.
 
@@ -267,6 +273,7 @@ def _check_tolerances(operands: Sequence[Any], settings: Sequence[Any]) -> None:
 
 
 @elementwise(
+    out="",
     reference=np.isclose,
     samples=operands(ANY, ANY, numbers=[], settings=[{"rtol": 0.5}, {"equal_nan": True}]),
     tensors=("input", "other"),

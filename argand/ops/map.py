@@ -19,6 +19,7 @@ from argand.kernels.expr import INPUT, SCALAR, Expr, leaf, substitute
 from argand.kernels.loops import input_leaf
 from argand.ops.fastcall import binary_call, binary_in_place, unary_call
 from argand.ops.history import check_overlap, check_written, is_recorded, rebase
+from argand.ops.outputs import check_cast, check_not_recorded, check_out, check_same, fit_out
 from argand.ops.plans import map_plan
 from argand.ops.record import NUMBERS, Record, _Defaults, camel, describe, to_number
 from argand.ops.samples import ANY, operands
@@ -88,6 +89,8 @@ class Elementwise(Record):
     kernel, every other value travels as the numbers among the operands do, so that a new value
     compiles nothing. All other settings shape the kernel.
     """
+
+    default_out = "cast"
 
     def __init__(
         self,
@@ -439,27 +442,20 @@ class Elementwise(Record):
             if shape != out.shape:
                 rule = f"output with shape {list(out.shape)} doesn't match the broadcast shape"
                 raise RuntimeError(message(self.name, rule, str(list(shape))))
-            if trace.outputs[0].category > out.dtype.category:
-                got = f"result type {trace.outputs[0].name} can't be cast to the desired output"
-                raise RuntimeError(f"{self.name}: {got} type {out.dtype.name}")
+            check = check_same if self.out == "exact" else check_cast
+            check(self.name, trace.outputs[0], out.dtype)
             root = trace.roots[0].to(compute_dtype(out.dtype))
             trace = trace._replace(roots=(root,), outputs=(out.dtype,))
             plan = self.plans[key] = self._compile(trace, layouts, [out.form], shape)
         return plan
 
     def _into(self, out: Any, operands: tuple[Any, ...], static: tuple[Any, ...]) -> Any:
-        if not isinstance(out, TensorBase):
-            rule = f"argument 'out' must be Tensor, not {type(out).__name__}"
-            raise TypeError(f"{self.name}(): {rule}")
+        self.check_takes_out()
+        check_out(self.name, out)
         operands, static = self._given(self._operands(operands), static)
-        if mode.enabled and any(isinstance(x, TensorBase) and x.node for x in (*operands, out)):
-            raise RuntimeError(
-                f"{self.name}: functions with out=... arguments don't support automatic "
-                "differentiation, but one of the arguments requires grad."
-            )
+        check_not_recorded(self.name, (*operands, out))
         shape = broadcast_shapes(x.shape for x in operands if isinstance(x, TensorBase))
-        if shape != out.shape:
-            out.resize_(shape)  # type: ignore[attr-defined]
+        fit_out(self.name, out, shape)
         plan = self._plan_into(out, operands, static)
         check_overlap(self.name, out, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
@@ -492,6 +488,7 @@ class _Derived(Elementwise):
         self.graph_name = camel(name) + "Backward"
         self.row_major = False
         self.from_output = None
+        self.out = ""
         self.tensors = frozenset()
         self.check = None
         self.arity = len(trace.inputs) + len(trace.scalars)

@@ -59,6 +59,7 @@ def _where_method(self: Any, condition: Any, other: Any) -> Any:
 
 
 @elementwise(
+    out="",
     masks=("mask",),
     result_of="input",
     in_place=True,

@@ -276,7 +276,7 @@ def dot(input: Any, tensor: Any) -> Any:
     return (input * tensor).sum(dtype=input.dtype)
 
 
-@composite(samples=lambda draw: [call(draw(3), draw(4))], reference=np.outer)
+@composite(out="cast", samples=lambda draw: [call(draw(3), draw(4))], reference=np.outer)
 def outer(input: Any, vec2: Any) -> Any:
     """All products of an element of one vector and one of the other.
 
@@ -293,6 +293,7 @@ def outer(input: Any, vec2: Any) -> Any:
 
 
 @composite(
+    in_place=True,
     samples=lambda draw: [
         call(draw(3, 2), draw(3, 4), draw(4, 2)),
         call(draw(2), draw(3, 4), draw(4, 2), beta=2, alpha=3),
@@ -325,6 +326,7 @@ def _linear_layouts(input: Any, weight: Any, bias: Any) -> None:
 
 
 @operation(
+    out="exact",
     namespace="nn.functional",
     as_method=False,
     samples=lambda draw: [

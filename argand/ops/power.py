@@ -39,7 +39,7 @@ def _power_samples(draw: Draw) -> Iterable[Call]:
     yield call(draw.number(1.0, 2.0), draw(3, low=0.0))
 
 
-@composite(operators=("__pow__",), reference=np.power, samples=_power_samples)
+@composite(out="cast", operators=("__pow__",), reference=np.power, samples=_power_samples)
 def pow(input: Any, exponent: Any) -> Any:
     """``input ** exponent``, broadcast.
 

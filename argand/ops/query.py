@@ -16,6 +16,7 @@ from argand.runtime.tensor_base import TensorBase
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw(2)), call(3)],
     reference=lambda x: isinstance(x, np.ndarray),
@@ -29,7 +30,7 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, TensorBase)
 
 
-@composite(as_method=False, samples=lambda draw: [call(draw(2))])
+@composite(out="", as_method=False, samples=lambda draw: [call(draw(2))])
 def is_floating_point(input: Any) -> bool:
     """Whether the type of `input` is a floating one.
 
@@ -41,6 +42,7 @@ def is_floating_point(input: Any) -> bool:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw(2))],
     reference=lambda x: x.dtype.kind == "c",
@@ -56,6 +58,7 @@ def is_complex(input: Any) -> bool:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [call(draw(2, 3)), call(draw())],
     reference=np.size,
@@ -71,6 +74,7 @@ def numel(input: Any) -> int:
 
 
 @composite(
+    out="",
     as_method=False,
     samples=lambda draw: [
         call(draw(2), 1), call(draw(2), 1.5), call(draw(2), draw.index(3, below=2)),
@@ -91,6 +95,7 @@ def result_type(tensor: Any, other: Any) -> dtype:
 
 
 @composite(
+    out="",
     samples=lambda draw: [call(draw(2, 3), draw(2, 3)), call(draw(2), draw(2), rtol=10.0)],
     reference=np.allclose,
 )
@@ -107,6 +112,7 @@ def allclose(
 
 
 @composite(
+    out="",
     samples=lambda draw: [
         call(draw(2, 3), draw(2, 3)), call(draw(2), draw(3)), call(draw(0), draw(0)),
     ],

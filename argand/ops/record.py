@@ -15,6 +15,7 @@ from argand.ops.samples import Samples
 from argand.runtime.tensor_base import TensorBase
 
 _VAR_POSITIONAL = 0x04  # CPython's flag of a function with ``*parameters``
+_VAR_KEYWORDS = 0x08  # and of one with ``**keywords``
 NUMBERS: tuple[type[Any], ...] = (bool, int, float, complex)
 Either = Any  # the type of results that are one tensor or several, as the arguments ask
 
@@ -57,6 +58,12 @@ class Record:
         as_method: whether tensors have it as a method.
         as_function: whether it is a function of the package.
         in_place: whether there is ``name_``, which changes its first argument.
+        view: whether the result shows the memory of the first argument where it can; ``name_`` then
+            changes only sizes and strides.
+        out: what the function does with ``out=``: "exact" wants a tensor of the result's type,
+            "cast" converts the result, "typed" computes in the type of the given tensor (as
+            ``dtype=``), "" has no ``out=``. By default functions that return new tensors have it,
+            but for those of `nn.functional`.
         aliases: further names.
         elsewhere: full names of the same function in other modules, for example ``linalg.det``.
         namespace: the module that has it as a function, for example ``nn.functional``; the package
@@ -69,6 +76,8 @@ class Record:
             values.
     """
 
+    default_out = "exact"
+
     def __init__(
         self,
         body: Callable[..., Any],
@@ -77,6 +86,8 @@ class Record:
         as_method: bool = True,
         as_function: bool = True,
         in_place: bool = False,
+        view: bool = False,
+        out: str | None = None,
         aliases: Sequence[str] = (),
         elsewhere: Sequence[str] = (),
         operators: Sequence[str] = (),
@@ -92,11 +103,15 @@ class Record:
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
         self.parameters = _parameters(body)
+        self.has_keywords = bool(body.__code__.co_flags & _VAR_KEYWORDS)
         self.defaults = _defaults(body)
         self.plans: dict[Any, Any] = {}
         self.as_method = as_method
         self.as_function = as_function
         self.in_place = in_place
+        self.view = view
+        lacks_out = view or not as_function or namespace.startswith("nn")
+        self.out = ("" if lacks_out else self.default_out) if out is None else out
         self.aliases = tuple(aliases)
         self.elsewhere = tuple(elsewhere)
         self.operators = tuple(operators)
@@ -151,6 +166,26 @@ class Record:
     def in_place_method(self) -> Callable[..., Any]:
         """What ``Tensor.name_`` is."""
         raise NotImplementedError(f"{self.name} has no in-place form")
+
+    def check_takes_out(self) -> None:
+        """Refuse ``out=`` where there is none; raises TypeError."""
+        if not self.out:
+            raise TypeError(f"{self.name}() got an unexpected keyword argument 'out'")
+
+    @property
+    def __signature__(self) -> Any:
+        """What `inspect.signature` shows: the parameters of the body, and ``out``."""
+        import inspect
+
+        shown = inspect.signature(self.body)
+        given = list(shown.parameters.values())
+        if not self.out or any(p.name == "out" or p.kind is p.VAR_KEYWORD for p in given):
+            return shown
+        out = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None)
+        return shown.replace(parameters=[*given, out])
+
+    def __reduce__(self) -> str:
+        return self.body.__code__.co_name  # the name in its module
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

@@ -244,7 +244,7 @@ def _spread_reference(function: Any) -> Any:
 # ---- public reductions --------------------------------------------------------------------------
 
 
-@composite(samples=_dims_samples, reference=_along(np.sum))
+@composite(out="typed", samples=_dims_samples, reference=_along(np.sum))
 def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
     """The sum of all elements, or over dimensions.
 
@@ -260,7 +260,7 @@ def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | N
     return sum_fold.apply(input, dim, keepdim, dtype)
 
 
-@composite(samples=_dims_samples, reference=_along(np.mean))
+@composite(out="exact", samples=_dims_samples, reference=_along(np.mean))
 def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Any:
     """The mean of all elements, or over dimensions.
 
@@ -276,7 +276,7 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | 
     return mean_fold.apply(input, dim, keepdim, dtype)
 
 
-@composite(samples=_dim_samples, reference=_along(np.prod))
+@composite(out="typed", samples=_dim_samples, reference=_along(np.prod))
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *,
          dtype: dtype | None = None) -> Any:  # fmt: skip
     """The product of all elements, or over a dimension.
@@ -403,7 +403,7 @@ def _extremum(
     return kind((values.to(input.dtype), indices))
 
 
-@composite(samples=_spread_samples, reference=_spread_reference(np.var))
+@composite(out="cast", samples=_spread_samples, reference=_spread_reference(np.var))
 def var(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: bool = False,
         unbiased: bool | None = None) -> Any:  # fmt: skip
     """The variance; the sum of squares is divided by the count less `correction`.
@@ -428,7 +428,7 @@ def var(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: 
     return total / (left if left > 0 else 0.0)
 
 
-@composite(samples=_spread_samples, reference=_spread_reference(np.std))
+@composite(out="cast", samples=_spread_samples, reference=_spread_reference(np.std))
 def std(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: bool = False,
         unbiased: bool | None = None) -> Any:  # fmt: skip
     """The standard deviation: the root of `var`.
@@ -443,6 +443,7 @@ def std(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: 
 
 
 @composite(
+    out="cast",
     samples=lambda draw: [
         call(draw(3, 4), 0), call(draw(3, 4), (0, 1)), call(draw(3, 4), 1, keepdim=True),
         call(draw(), 0),

@@ -9,7 +9,7 @@ from argand.ops.map import EVERY, FLOATING, NUMERIC, elementwise
 from argand.ops.samples import ANY, operands
 
 
-@elementwise(in_place=True, reference=np.floor, kinds=NUMERIC)
+@elementwise(out="exact", in_place=True, reference=np.floor, kinds=NUMERIC)
 def floor(input: Expr) -> Expr:
     """The largest integer that is not larger.
 
@@ -20,7 +20,7 @@ def floor(input: Expr) -> Expr:
     return input.floor() if input.dtype.kind == "f" else input
 
 
-@elementwise(in_place=True, reference=np.ceil, kinds=NUMERIC)
+@elementwise(out="exact", in_place=True, reference=np.ceil, kinds=NUMERIC)
 def ceil(input: Expr) -> Expr:
     """The smallest integer that is not smaller.
 
@@ -31,7 +31,7 @@ def ceil(input: Expr) -> Expr:
     return input.ceil() if input.dtype.kind == "f" else input
 
 
-@elementwise(in_place=True, aliases=("fix",), reference=np.trunc, kinds=NUMERIC)
+@elementwise(out="exact", in_place=True, aliases=("fix",), reference=np.trunc, kinds=NUMERIC)
 def trunc(input: Expr) -> Expr:
     """The integer part.
 
@@ -43,6 +43,7 @@ def trunc(input: Expr) -> Expr:
 
 
 @elementwise(
+    out="exact",
     in_place=True,
     reference=np.round,
     samples=operands(ANY, settings=[{"decimals": 1}, {"decimals": -1}]),
@@ -67,7 +68,7 @@ def round(input: Expr, decimals: int = 0) -> Expr:
     return (input / factor).round() * factor
 
 
-@elementwise(in_place=True, reference=lambda x: x - np.trunc(x), kinds=FLOATING)
+@elementwise(out="exact", in_place=True, reference=lambda x: x - np.trunc(x), kinds=FLOATING)
 def frac(input: Expr) -> Expr:
     """The part behind the point, with the sign of the input.
 

@@ -11,7 +11,7 @@ from argand import dtypes
 from argand.ops.arrays import as_array, from_array, new
 from argand.ops.copies import copier, preserved_strides
 from argand.ops.create import Options, sized
-from argand.ops.function import composite, operation
+from argand.ops.function import composite, deliver, operation
 from argand.ops.random import (
     Generator,
     default_generator,
@@ -81,7 +81,7 @@ def _like(fill: Any, input: Any, kwargs: dict[str, Any]) -> Any:
     return options.finish(fill(out, 0.0, 1.0, generator))
 
 
-@composite(as_method=False, samples=lambda draw: [call(draw(2, 3))], unpredictable=True)
+@composite(out="", as_method=False, samples=lambda draw: [call(draw(2, 3))], unpredictable=True)
 def rand_like(input: Any, **kwargs: Any) -> Any:
     """Uniform numbers in the shape and type of `input`.
 
@@ -92,7 +92,7 @@ def rand_like(input: Any, **kwargs: Any) -> Any:
     return _like(uniform_into, input, kwargs)
 
 
-@composite(as_method=False, samples=lambda draw: [call(draw(2, 3))], unpredictable=True)
+@composite(out="", as_method=False, samples=lambda draw: [call(draw(2, 3))], unpredictable=True)
 def randn_like(input: Any, **kwargs: Any) -> Any:
     """Normal numbers in the shape and type of `input`.
 
@@ -174,15 +174,21 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, **kwargs: Any) -> 
         options = Options(**kwargs)
         out = new(dense(options.kind or _Defaults.float_dtype, sized("normal", (size,), {})))
         return options.finish(normal_into(out, float(mean), float(std), generator))
+    given = kwargs.pop("out", None)
     if kwargs:
         raise TypeError(f"normal(): got an unexpected argument '{next(iter(kwargs))}'")
     like = mean if isinstance(mean, TensorBase) else std
     shape = (mean + std * 0).shape if isinstance(mean, TensorBase) else like.shape
     out = normal_into(new(dense(like.dtype, shape)), 0.0, 1.0, generator)
-    return out * std + mean
+    found = out * std + mean
+    return found if given is None else deliver("normal", given, found)
 
 
-@composite(samples=lambda draw: [call(draw(2, 3, low=0.0, high=1.0))], unpredictable=True)
+@composite(
+    out="cast",
+    samples=lambda draw: [call(draw(2, 3, low=0.0, high=1.0))],
+    unpredictable=True,
+)
 def bernoulli(input: Any, *, generator: Generator | None = None) -> Any:
     """1 with the probability that `input` holds, 0 otherwise.
 

@@ -133,6 +133,7 @@ def _view_vjp(g: Any, input: Layout, sizes: Any) -> Any:
 
 
 @composite(
+    view=True,
     as_function=False,
     name="view",
     samples=lambda draw: [
@@ -172,6 +173,7 @@ def _reinterpreted(input: Any, kind: Any) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [
         call(draw(3, 4), (2, 6)), call(draw(3, 4), (-1,)), call(draw(3, 4), (4, -1)),
         call(draw(), (1, 1)), call(draw(0, 3), (3, 0)),
@@ -195,6 +197,7 @@ def reshape(input: Any, *shape: Any) -> Any:
 
 
 @composite(
+    view=True,
     as_function=False,
     samples=lambda draw: [call(draw(3, 4), draw(3, 2, 2))],
     reference=lambda x, other: x.reshape(other.shape),
@@ -210,6 +213,7 @@ def view_as(input: Any, other: Any) -> Any:
 
 
 @composite(
+    view=True,
     as_function=False,
     samples=lambda draw: [call(draw(3, 4), draw(2, 6))],
     reference=lambda x, other: x.reshape(other.shape),
@@ -225,6 +229,7 @@ def reshape_as(input: Any, other: Any) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [
         call(draw(2, 3, 4)), call(draw(2, 3, 4), 1), call(draw(2, 3, 4), 0, 1),
         call(draw(2, 3), 1, 1), call(draw()), call(draw(2, 0)),
@@ -252,6 +257,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [call(draw(2, 12), 1, (3, -1)), call(draw(6, 2), 0, (2, 3))],
     reference=lambda x, dim, sizes: x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]),
 )
@@ -292,6 +298,7 @@ def _permute_vjp(g: Any, input: Layout, order: Any) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [
         call(draw(2, 3, 4), (2, 0, 1)), call(draw(2, 3), (1, 0)), call(draw(2, 3, 4), (0, -1, 1)),
         call(draw(), ()),
@@ -319,6 +326,8 @@ def permute(input: Any, *dims: Any) -> Any:
 
 
 @composite(
+    in_place=True,
+    view=True,
     aliases=("swapaxes", "swapdims"),
     samples=lambda draw: [
         call(draw(2, 3, 4), 0, 2), call(draw(2, 3), -1, -2), call(draw(0, 3), 0, 1),
@@ -342,6 +351,8 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
 
 
 @composite(
+    in_place=True,
+    view=True,
     samples=lambda draw: [call(draw(2, 3)), call(draw(3)), call(draw())],
     reference=np.transpose,
 )
@@ -358,6 +369,7 @@ def t(input: Any) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [call(draw(2, 3, 4), 0, -1), call(draw(2, 3, 4), (0, 1), (2, 0))],
     reference=np.moveaxis,
 )
@@ -392,6 +404,8 @@ def _squeeze_vjp(g: Any, input: Layout, dims: Any) -> Any:
 
 
 @composite(
+    in_place=True,
+    view=True,
     samples=lambda draw: [
         call(draw(1, 2, 1)), call(draw(1, 2, 1), 0), call(draw(1, 2, 1), 1),
         call(draw(1, 2, 1), (0, 2)), call(draw()),
@@ -413,6 +427,7 @@ def squeeze(input: Any, dim: Any = None) -> Any:
 
 
 @view(
+    in_place=True,
     samples=lambda draw: [
         call(draw(2, 3), 0), call(draw(2, 3), -1), call(draw(2, 3), 1), call(draw(), 0),
         call(draw(0, 2), 1),
@@ -475,6 +490,7 @@ def _expand_vjp(g: Any, input: Layout, sizes: Any) -> Any:
 
 
 @composite(
+    view=True,
     as_function=False,
     samples=lambda draw: [
         call(draw(3, 1), 3, 4), call(draw(3, 1), (2, -1, 4)), call(draw(), 2, 3),
@@ -494,6 +510,7 @@ def expand(input: Any, *sizes: Any) -> Any:
 
 
 @composite(
+    view=True,
     as_function=False,
     samples=lambda draw: [call(draw(3, 1), draw(2, 3, 4))],
     reference=lambda x, other: np.broadcast_to(x, other.shape),
@@ -509,6 +526,7 @@ def expand_as(input: Any, other: Any) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [call(draw(3, 1), (2, 3, 4)), call(draw(3), (2, 3))],
     reference=np.broadcast_to,
 )

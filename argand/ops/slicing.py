@@ -54,6 +54,8 @@ def _repeats(layout: Layout) -> bool:
 
 
 @composite(
+    in_place=True,
+    view=True,
     samples=lambda draw: [
         call(draw(4, 4).contiguous(), (2, 2), (1, 1)),
         call(draw(6).contiguous(), (3, 2), (2, 1), 0),
@@ -145,6 +147,7 @@ def _select_vjp(g: Any, input: Layout, dim: int, index: int) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [
         call(draw(3, 5), 1, 1, 3), call(draw(3, 5), 0, -2, 2), call(draw(4), 0, 4, 0),
     ],
@@ -167,6 +170,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 
 
 @composite(
+    out="",
     samples=lambda draw: [
         call(draw(3, 4), (0,)), call(draw(2, 3, 4), (0, -1)), call(draw(0, 2), (0,)),
     ],
@@ -189,6 +193,7 @@ def flip(input: Any, *dims: Any) -> Any:
 
 
 @composite(
+    view=True,
     samples=lambda draw: [
         call(draw(3, 4)), call(draw(3, 4), 1), call(draw(3, 4), -1), call(draw(2, 3, 4), 0, 1, 2),
     ],

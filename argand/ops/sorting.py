@@ -18,6 +18,7 @@ def _unique_reference(x: Any, dim: int | None = None, **returned: bool) -> Any:
 
 
 @composite(
+    out="",
     samples=lambda draw: [
         call(draw.index(3, 4, below=5)),
         call(draw.index(6, below=3), return_inverse=True, return_counts=True),

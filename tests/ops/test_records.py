@@ -218,7 +218,7 @@ def assert_frame(inside: Any, room: Any, where: str) -> None:
 
 
 def takes_out(record: Record) -> bool:
-    return isinstance(record, Elementwise) or "out" in record.parameters
+    return bool(record.out)
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int64", "uint8", "bool"])
@@ -230,16 +230,44 @@ def test_out(key: str, kind: str) -> None:
     for number, call in enumerate(calls(record, Drawing(kind))):
         where = f"{key} {kind} call {number}"
         own = run(record, call)
-        inside, room = framed(own)
-        inside.fill_(0)
-        returned = run(record, Call(call.args, {**call.kwargs, "out": inside}))
-        assert returned is inside, where
-        np.testing.assert_array_equal(as_exact(inside), as_exact(own), err_msg=where)
-        assert_frame(inside, room, where)
+        frames = [framed(part) for part in flat(own)]
+        for inside, _ in frames:
+            inside.fill_(0)
+        given = tuple(inside for inside, _ in frames)
+        out = given if isinstance(own, tuple) else given[0]
+        returned = run(record, Call(call.args, {**call.kwargs, "out": out}))
+        assert type(returned) is type(own), where
+        for part, wanted, (inside, room) in zip(flat(returned), flat(own), frames):
+            assert part is inside, where
+            if not record.unpredictable:
+                np.testing.assert_array_equal(as_exact(inside), as_exact(wanted), err_msg=where)
+            assert_frame(inside, room, where)
+
+
+CHANGING = {key: r for key, r in RECORDS.items() if r.in_place and r.as_method}
+
+
+@pytest.mark.parametrize("key", [k for k, r in CHANGING.items() if r.view])
+def test_views_in_place(key: str) -> None:
+    """Only sizes and strides change, not the memory."""
+    record = CHANGING[key]
+    for number, call in enumerate(calls(record, Drawing("float32", requires_grad=True))):
+        where = f"{key}_ call {number}"
+        x = call.args[0].clone()
+        own = run(record, Call((x, *call.args[1:]), call.kwargs))
+        for name in names_of(record):
+            changed = x.detach().clone().requires_grad_() * 1
+            address = changed.data_ptr()
+            assert getattr(changed, f"{name}_")(*call.args[1:], **call.kwargs) is changed, where
+            assert changed.data_ptr() - address == own.data_ptr() - x.data_ptr(), where
+            assert changed.shape == own.shape, where
+            assert changed.stride() == own.stride(), where
+            np.testing.assert_array_equal(as_exact(changed), as_exact(own), where)
+            assert changed.grad_fn.name == own.grad_fn.name, where
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "float16", "int64", "uint8", "bool"])
-@pytest.mark.parametrize("key", [k for k, r in RECORDS.items() if r.in_place and r.as_method])
+@pytest.mark.parametrize("key", [k for k, r in CHANGING.items() if not r.view])
 def test_in_place(key: str, kind: str) -> None:
     record = RECORDS[key]
     if not accepts(record, kind):

@@ -12,7 +12,7 @@ import pytest
 import argand
 from argand.ops.record import Record
 from argand.ops.samples import Call
-from tests.ops.drawing import KINDS, PUBLIC, Drawing, as_exact, calls, is_tensor
+from tests.ops.drawing import KINDS, PUBLIC, Drawing, as_exact, calls, is_tensor, tensors_in
 from tests.parity.scenarios import torch
 from tests.tolerances import assert_close
 
@@ -97,6 +97,68 @@ def test_in_place_forms(key: str) -> None:
                 found.append(outcome(getattr(framework.Tensor, f"{record.name}_"), changed))
             if found:
                 assert_same_outcome(*found, kind, f"{key}_ {kind} call {number}")
+
+
+@pytest.mark.parametrize(
+    "key", [k for k, r in PUBLIC.items() if r.in_place and r.as_method and not r.view]
+)
+def test_gradients_of_in_place_forms(key: str) -> None:
+    """The gradient of all arguments when the first is changed, and is looked at through a view."""
+    record = PUBLIC[key]
+    drawn = [calls(record, Drawing("float64", f, requires_grad=True)) for f in BOTH]
+    for number, pair in enumerate(zip(*drawn)):
+        found = []
+        for framework, call in zip(BOTH, pair):
+            leaves = [x for x in tensors_in(call) if x.requires_grad]
+            if not is_tensor(call.args[0]) or not leaves:
+                continue
+            changed = call.args[0].clone()
+            seen = changed.view(-1)
+            arguments = Call((changed, *call.args[1:]), call.kwargs)
+            result = outcome(getattr(framework.Tensor, f"{record.name}_"), arguments)
+            if not isinstance(result, Exception) and changed.requires_grad:
+                try:
+                    ((changed * changed).sum() + seen.sum()).backward()
+                except RuntimeError:
+                    found.clear()  # floor_divide has a derivative in forward only
+                    break
+                result = tuple(framework.zeros(()) if x.grad is None else x.grad for x in leaves)
+            found.append(result)
+        plain = outcome(of(torch, record), pair[1])
+        if len(found) == 2 and getattr(plain, "requires_grad", False):
+            assert_same_outcome(*found, "float64", f"{key}_ call {number}")
+
+
+@pytest.mark.parametrize("key", [k for k, r in PUBLIC.items() if r.as_function])
+def test_out(key: str) -> None:
+    """Whether there is ``out=``, and that floats are not put into bool."""
+    record = PUBLIC[key]
+    for kind in ("float32", "int64"):
+        drawn = [calls(record, Drawing(kind, f)) for f in BOTH]
+        for number, pair in enumerate(zip(*drawn)):
+            expected = outcome(of(torch, record), pair[1])
+            parts = expected if isinstance(expected, tuple) else (expected,)
+            if not all(isinstance(part, torch.Tensor) for part in parts):
+                continue
+            computed = bool(tensors_in(pair[0])) and not record.unpredictable
+            for target in ("same", "bool") if computed else ("same",):
+                found = []
+                for framework, call in zip(BOTH, pair):
+                    names = [str(p.dtype)[6:] if target == "same" else target for p in parts]
+                    given = [
+                        framework.zeros(tuple(part.shape), dtype=getattr(framework, name))
+                        for part, name in zip(parts, names)
+                    ]
+                    out = tuple(given) if isinstance(expected, tuple) else given[0]
+                    named = {**call.kwargs, "out": out}
+                    found.append(outcome(of(framework, record), Call(call.args, named)))
+                where = f"{key} {kind} call {number} out={target}"
+                own, theirs = found
+                if isinstance(theirs, TypeError) and record.out:
+                    continue  # PyTorch has it for other forms of the call
+                if isinstance(own, Exception) and isinstance(theirs, Exception):
+                    continue
+                assert_same_outcome(own, theirs, kind, where, False)
 
 
 # ---- arguments that are refused ------------------------------------------------------------------
