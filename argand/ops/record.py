@@ -6,6 +6,7 @@ the records in `RECORDS`; there is no other list of operations.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -175,8 +176,6 @@ class Record:
     @property
     def __signature__(self) -> Any:
         """What `inspect.signature` shows: the parameters of the body, and ``out``."""
-        import inspect
-
         shown = inspect.signature(self.body)
         given = list(shown.parameters.values())
         if not self.out or any(p.name == "out" or p.kind is p.VAR_KEYWORD for p in given):
@@ -192,7 +191,7 @@ class Record:
 
 
 def _parameters(body: Callable[..., Any]) -> list[str]:
-    """The names of a function's parameters, by its code: `inspect` is slow to load."""
+    """The names of a function's parameters, by its code: a signature is slow to make."""
     code = body.__code__
     count = code.co_argcount + code.co_kwonlyargcount
     count += bool(code.co_flags & _VAR_POSITIONAL)
