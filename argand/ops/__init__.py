@@ -3,6 +3,7 @@
 from argand.ops import activation as activation
 from argand.ops import arithmetic as arithmetic
 from argand.ops import bits as bits
+from argand.ops import convolution as convolution
 from argand.ops import create as create
 from argand.ops import floating as floating
 from argand.ops import fold as fold
@@ -26,3 +27,4 @@ from argand.ops import slicing as slicing
 from argand.ops import softmax as softmax
 from argand.ops import sorting as sorting
 from argand.ops import transcendental as transcendental
+from argand.ops import unfold as unfold
