@@ -9,8 +9,8 @@ from typing import NamedTuple
 class Sizes(NamedTuple):
     """Where the windows of a convolution lie in an image.
 
-    In every spatial dimension window `o` covers the positions ``o * stride - padding + t * dilation``
-    of the image, for ``t`` below the kernel's size; positions outside of the image hold zeros.
+    In every spatial dimension window `o` covers the positions ``o * stride - padding + t *
+    dilation`` of the image, for ``t`` below the kernel's size; outside of the image are zeros.
     """
 
     size: tuple[int, ...]  # of the image

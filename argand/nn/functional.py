@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from argand.nn._functional import *  # what `_export` adds
 
 _SHARED = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
+_CONVOLUTIONS = tuple(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3))
 
 
 def _export() -> None:
@@ -22,6 +23,8 @@ def _export() -> None:
     for name in _SHARED:
         record = RECORDS[name]
         globals()[name] = (_with_inplace if record.in_place else _softmax_form)(record)
+    for name in _CONVOLUTIONS:
+        globals()[name] = RECORDS[name].function()
 
 
 def _with_inplace(record: Any) -> Any:
@@ -99,7 +102,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     tensor([0., 1., 0., 0.])
     """
     if mode != "constant":
-        raise NotImplementedError(f"nn.functional.pad: mode {mode!r} is not there yet")
+        return _pad_by_repeating(input, pad, mode)
     if len(pad) % 2 or len(pad) // 2 > input.ndim:
         raise RuntimeError(
             f"Padding length must be divisible by 2 and at most twice the number of dimensions, "
@@ -121,6 +124,36 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
         source = source.narrow(dim, max(-first, 0), max(length, 0))
     target.copy_(source)
     return out
+
+
+def _pad_by_repeating(input: Any, pad: Any, mode: str) -> Any:
+    """Widen the last dimensions with what is in the tensor."""
+    widened, count = input, len(pad) // 2
+    if mode not in _SOURCES or count < 1 or input.ndim not in (count + 1, count + 2):
+        raise NotImplementedError(
+            f"nn.functional.pad: mode {mode!r} with {list(pad)} is not there for {input.ndim} "
+            "dimensions (modes other than 'constant' widen all dimensions but one or two)"
+        )
+    for k in range(count):
+        dim = input.ndim - 1 - k
+        size, before, after = input.shape[dim], pad[2 * k], pad[2 * k + 1]
+        most = {"reflect": size - 1, "circular": size}.get(mode)
+        if most is not None and max(before, after) > most:
+            raise RuntimeError(
+                f"Padding size should be at most {most} for mode {mode!r}, but got "
+                f"{(before, after)} at dimension {dim} of input {list(input.shape)}"
+            )
+        source = [_SOURCES[mode](i, size) for i in range(-before, size + after)]
+        if before or after:
+            widened = widened.index_select(dim, argand.tensor(source, dtype=argand.int64))
+    return widened
+
+
+_SOURCES = {  # which element of `n` is at position `i`, before 0 or after the last
+    "reflect": lambda i, n: n - 1 - abs(n - 1 - abs(i)),
+    "replicate": lambda i, n: min(max(i, 0), n - 1),
+    "circular": lambda i, n: i % n,
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,8 +13,10 @@ How they are computed is in ``argand.ops.correlate``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
+from argand import dtypes
 from argand.kernels.conv_sizes import Sizes
 from argand.ops import correlate
 from argand.ops.function import composite, operation
@@ -92,7 +94,7 @@ def _correlation_weight_vjp(
 def _numbers(value: Any, rank: int, name: str) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) * rank
-    values = tuple(int(v) for v in value)
+    values = tuple(index(v) for v in value)
     if len(values) == 1:
         return values * rank
     if len(values) != rank:
@@ -109,7 +111,8 @@ def _check_settings(name: str, value: Sequence[int], least: int) -> None:
         raise RuntimeError(f"{word} {name} is not supported")
 
 
-def _check_types(input: Any, weight: Any, bias: Any) -> None:
+def _check_types(input: Any, weight: Any, bias: Any, name: str, spread: bool) -> None:
+    """`spread`: windows with gaps, or transposed; PyTorch has these for one integer type only."""
     kind = input.dtype
     if weight.dtype is not kind:
         raise RuntimeError(
@@ -120,8 +123,8 @@ def _check_types(input: Any, weight: Any, bias: Any) -> None:
         raise RuntimeError(
             f"Input type ({kind.name}) and bias type ({bias.dtype.name}) should be the same"
         )
-    if kind.kind == "b":
-        raise NotImplementedError("\"slow_conv2d_cpu\" not implemented for 'Bool'")
+    if kind.kind == "b" or (spread and kind.kind in "ui" and kind is not dtypes.int64):
+        raise NotImplementedError(f'"{name}" not implemented for {kind.name}')
 
 
 def _check_channels(
@@ -211,7 +214,7 @@ def _convolve(
         around = _numbers(padding, rank, "padding")
     _check_settings("padding", around, 0)
     _check_channels(batch, weight, bias, groups, rank, False)
-    _check_types(batch, weight, bias)
+    _check_types(batch, weight, bias, name, any(d > 1 for d in gaps))
     sizes = Sizes(tuple(batch.shape[2:]), tuple(weight.shape[2:]), steps, around, gaps)
     if min(sizes.out) < 1 or 0 in sizes.size:
         padded = " x ".join(str(n + 2 * p) for n, p in zip(sizes.size, around))
@@ -247,7 +250,7 @@ def _transpose(
     _check_settings("dilation", gaps, 1)
     _check_settings("groups", (groups,), 1)
     _check_channels(batch, weight, bias, groups, rank, True)
-    _check_types(batch, weight, bias)
+    _check_types(batch, weight, bias, name, True)
     if any(m >= max(s, d) for m, s, d in zip(more, steps, gaps)):
         raise RuntimeError(
             "output padding must be smaller than either stride or dilation, but got "
@@ -345,7 +348,7 @@ def conv2d(
         groups: into how many independent convolutions the channels are split.
 
     Shape:
-        ``(N, O, H', W')``, where ``H' = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1``.
+        ``(N, O, H', W')`` with ``H' = (H + 2 * padding - dilation * (KH - 1) - 1) // stride + 1``.
 
     Raises:
         RuntimeError: when sizes, types or settings do not fit.

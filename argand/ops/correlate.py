@@ -1,4 +1,4 @@
-"""How convolutions are computed, outside of any graph: by kernels, or as matrix products of windows.
+"""How convolutions are computed, outside of any graph: by kernels, or as products of windows.
 
 Any type and rank: the windows are written out as columns (`windows`), and matrix products do the
 rest. Half types are computed in float32.
@@ -19,20 +19,20 @@ from argand.runtime.tensor_base import alias, make
 
 def forward(input: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> Any:
     """Results ``(N, O, *sizes.out)`` of images and a weight."""
-    given = _prepared(input, weight, bias)
-    return _back(_forward(*given, sizes, groups), input.dtype)
+    x, w, b = _prepared(input, weight, bias)
+    return _back(_forward(x, w, b, sizes, groups), input.dtype)
 
 
 def to_input(results: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> Any:
     """Images ``(N, C, *sizes.size)`` of results and a weight."""
-    given = _prepared(results, weight, bias)
-    return _back(_to_input(*given, sizes, groups), results.dtype)
+    x, w, b = _prepared(results, weight, bias)
+    return _back(_to_input(x, w, b, sizes, groups), results.dtype)
 
 
 def to_weight(results: Any, images: Any, sizes: Sizes, groups: int) -> Any:
     """The weight's gradient ``(O, C / groups, *sizes.kernel)`` of results and images."""
-    given = _prepared(results, images)
-    return _back(_to_weight(*given, sizes, groups), results.dtype)
+    x, y = _prepared(results, images)
+    return _back(_to_weight(x, y, sizes, groups), results.dtype)
 
 
 def _prepared(*tensors: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,12 @@ from argand.ops.samples import call
 
 
 def windows(images: Any, sizes: Sizes) -> Any:
-    """All windows of an array ``(images, channels, *size)``: ``(..., *kernel, *out)``, read-only."""
+    """All windows of an array ``(..., *size)``: ``(..., *kernel, *out)``, read-only."""
     rank = len(sizes.size)
     lead = images.shape[:-rank]
     if any(sizes.padding):
         shape = [n + 2 * p for n, p in zip(sizes.size, sizes.padding)]
-        padded = np.zeros((*lead, *shape), images.dtype)
+        padded: Any = np.zeros((*lead, *shape), images.dtype)
         inner = tuple(slice(p, p + n) for n, p in zip(sizes.size, sizes.padding))
         padded[(..., *inner)] = images
         images = padded
@@ -39,7 +40,7 @@ def overlapped(columns: Any, sizes: Sizes) -> Any:
     """Add up windows ``(images, channels, *kernel, *out)`` where they overlap in the images."""
     rank = len(sizes.size)
     lead = columns.shape[: -2 * rank]
-    total = np.zeros(
+    total: Any = np.zeros(
         (*lead, *(n + 2 * p for n, p in zip(sizes.size, sizes.padding))), columns.dtype
     )
     for tap in product(*(range(k) for k in sizes.kernel)):
@@ -48,10 +49,7 @@ def overlapped(columns: Any, sizes: Sizes) -> Any:
             for t, d, o, s in zip(tap, sizes.dilation, sizes.out, sizes.stride)
         )
         part = columns[(slice(None),) * len(lead) + tap]
-        target = total[(..., *place)]
-        np.logical_or(target, part, out=target) if total.dtype == bool else np.add(
-            target, part, out=target
-        )
+        total[(..., *place)] += part  # of bools: or
     inner = tuple(slice(p, p + n) for n, p in zip(sizes.size, sizes.padding))
     return total[(..., *inner)]
 
@@ -59,7 +57,7 @@ def overlapped(columns: Any, sizes: Sizes) -> Any:
 def _pair(value: Any, name: str) -> tuple[int, int]:
     if isinstance(value, int):
         return (value, value)
-    pair = tuple(int(v) for v in value)
+    pair = tuple(index(v) for v in value)
     if len(pair) == 1:
         return pair * 2
     if len(pair) != 2:
@@ -142,7 +140,8 @@ def from_float(array: Any, kind: Any) -> Any:
     namespace="nn.functional",
     as_method=False,
     samples=lambda draw: [
-        call(draw(2, 3, 5, 6), 3), call(draw(3, 5, 6), (2, 3), dilation=2, padding=1, stride=(2, 1)),
+        call(draw(2, 3, 5, 6), 3),
+        call(draw(3, 5, 6), (2, 3), dilation=2, padding=1, stride=(2, 1)),
         call(draw(0, 3, 5, 6), 3),
     ] if draw.floating else [],
 )
