@@ -178,6 +178,11 @@ class Lowering:
             return arguments[0]
         row = TABLE[node.op]
         kind = node.args[-1].dtype
+        if kind is dtypes.float32 and self._has_estimates():
+            if node.op in _ESTIMATES:
+                return self._quick(node.op, arguments[0])
+            if node.op == "scaled":
+                return self._scaled(*arguments)
         template = row.templates.get(kind.kind)
         if template is not None:
             if node.op in ("div", "rem") and kind.kind in "ui":
@@ -195,6 +200,43 @@ class Lowering:
         if not row.libm or kind.kind != "f":
             raise NotImplementedError(f"no kernel computes {node.op} on {kind.name}")
         return self.library(row.libm, kind, arguments)
+
+    def _has_estimates(self) -> bool:
+        return self.width == 16 and target.host().vector_bytes == 64
+
+    def _scaled(self, x: str, n: str) -> str:
+        """``x * 2**n`` by one instruction, right for all that overflows or gets denormal."""
+        w, t = self.w, self.vector(dtypes.float32)
+        name = "@llvm.x86.avx512.mask.scalef.ps.512"
+        w.declare(f"{t} {name}({t}, {t}, {t}, i16, i32)")
+        return w.let(f"call {t} {name}({t} {x}, {t} {n}, {t} zeroinitializer, i16 -1, i32 4)")
+
+    def _quick(self, op: str, x: str) -> str:
+        """1/x or the root of x: an estimate of 14 bits, and one step of Newton's method.
+
+        The step gives NaN for 0 and infinity, where the estimate is exact already.
+        """
+        w, t, lanes = self.w, self.vector(dtypes.float32), f"<{self.width} x i1>"
+        name = f"@llvm.x86.avx512.{_ESTIMATES[op]}.ps.512"
+        w.declare(f"{t} {name}({t}, {t}, i16)")
+        first = w.let(f"call {t} {name}({t} {x}, {t} zeroinitializer, i16 -1)")
+        if op == "quick_reciprocal":
+            minus = w.let(f"fneg {t} {x}")
+            error = self._fma(minus, first, "splat (float 1.0)")
+            better, known = self._fma(first, error, first), first
+        else:
+            root = w.let(f"fmul {t} {x}, {first}")
+            half_inverse = w.let(f"fmul {t} {first}, splat (float -0.5)")
+            error = self._fma(root, half_inverse, "splat (float 0.5)")
+            better, known = self._fma(root, error, root), x
+        special = w.let(f"fcmp uno {t} {error}, {error}")
+        if op == "quick_sqrt":  # of a negative number it is NaN
+            defined = w.let(f"fcmp oge {t} {x}, zeroinitializer")
+            special = w.let(f"and {lanes} {special}, {defined}")
+        return w.let(f"select {lanes} {special}, {t} {known}, {t} {better}")
+
+    def _fma(self, *arguments: str) -> str:
+        return self.instruction(TABLE["fma"].templates["f"], dtypes.float32, arguments)
 
     def instruction(self, template: str, kind: dtype, arguments: Sequence[str]) -> str:
         types = {
@@ -393,6 +435,9 @@ class Lowering:
                        f"<{n} x i32> {rounded}")
         high = w.let(f"lshr <{n} x i32> {chosen}, splat (i32 16)")
         return w.let(f"trunc <{n} x i32> {high} to <{n} x i16>")
+
+
+_ESTIMATES = {"quick_reciprocal": "rcp14", "quick_sqrt": "rsqrt14"}
 
 
 def _memory_mangled(kind: dtype, width: int) -> str:

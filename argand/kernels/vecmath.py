@@ -21,7 +21,17 @@ I64 = dtypes.int64
 
 
 def polynomial(x: Expr, coefficients: Sequence[float]) -> Expr:
-    """``c[0] + c[1] x + ...`` by Horner's rule with fused multiply-adds."""
+    """``c[0] + c[1] x + ...`` with fused multiply-adds: the even and the odd terms side by side.
+
+    Each half is Horner's rule in the square of `x`; a single one would wait for itself.
+    """
+    if len(coefficients) < 4:
+        return _horner(x, coefficients)
+    square = x * x
+    return _horner(square, coefficients[1::2]).fma(x, _horner(square, coefficients[::2]))
+
+
+def _horner(x: Expr, coefficients: Sequence[float]) -> Expr:
     result = x.constant(coefficients[-1])
     for c in reversed(coefficients[:-1]):
         result = result.fma(x, x.constant(c))
@@ -34,14 +44,28 @@ def limited(x: Expr, low: float, high: float) -> Expr:
     return (x > high).where(high, x)
 
 
+_SHIFT = 1.5 * 2.0**23  # added to a float below 2**22 it leaves an integer in the lowest bits
+_BIASED = _SHIFT + 127  # the exponent of a float, when these bits are moved to their place
+
+
+def whole(n: Expr) -> Expr:
+    """A floating number without fraction, below 2**22, as int32: quicker than a conversion."""
+    return (n + _SHIFT).bitcast(I32) - 0x4B400000
+
+
 def power_of_two(n: Expr) -> Expr:
-    """2 to an int32 `n` between -126 and 127, put together from its bits."""
-    return ((n + 127).shl(n.constant(23))).bitcast(F32)
+    """2 to a floating `n` without fraction between -126 and 127, put together from its bits."""
+    return _from_biased(n + _BIASED)
 
 
-def scale(x: Expr, n: Expr) -> Expr:
+def _from_biased(shifted: Expr) -> Expr:
+    bits = shifted.bitcast(I32)
+    return bits.shl(bits.constant(23)).bitcast(F32)
+
+
+def scaled(x: Expr, n: Expr) -> Expr:
     """``x * 2**n`` in two steps, so that overflow and denormal results come out right."""
-    half = n.shr(n.constant(1))
+    half = (n * 0.5).floor()
     return x * power_of_two(half) * power_of_two(n - half)
 
 
@@ -52,29 +76,28 @@ _LN2_LOW = math.log(2) - 0.693145751953125
 _LOG2_E = 1 / math.log(2)
 
 
-def _exp_reduced(x: Expr) -> tuple[Expr, Expr]:
-    """n and expm1(r) with ``x = n ln 2 + r``."""
-    n = (x * _LOG2_E).round()
+def _exp_reduced(x: Expr) -> tuple[Expr, Expr, Expr]:
+    """n and expm1(r) with ``x = n ln 2 + r``, and in between n + `_BIASED`."""
+    shifted = x.fma(x.constant(_LOG2_E), x.constant(_BIASED))
+    n = shifted - _BIASED
     r = n.fma(x.constant(-_LN2_LOW), n.fma(x.constant(-_LN2_HIGH), x))
     tail = polynomial(r, (0.5, *_EXPM1))
-    return n.to(I32), (r * r).fma(tail, r)
+    return n, (r * r).fma(tail, r), shifted
 
 
 def exp(x: Expr) -> Expr:
     clamped = limited(x, -104.0, 89.0)
-    n, reduced = _exp_reduced(clamped)
-    return scale(reduced + 1, n)
+    n, reduced, _ = _exp_reduced(clamped)
+    return (reduced + 1).scaled(n)
 
 
 def expm1(x: Expr) -> Expr:
     clamped = limited(x, -18.0, 89.0)
-    n, reduced = _exp_reduced(clamped)
-    half = n.shr(n.constant(1))
-    first = power_of_two(half)
-    second = power_of_two(n - half)
+    n, reduced, _ = _exp_reduced(clamped)
     # 2**n * reduced + (2**n - 1), where 2**n may overflow although the result does not
-    small = (first * second).fma(reduced, first * second - 1)
-    large = scale(reduced + 1, n) - 1
+    power = x.constant(1).scaled(n)
+    small = power.fma(reduced, power - 1)
+    large = (reduced + 1).scaled(n) - 1
     result = (n > 64).where(large, small)
     return x.eq(0).where(x, result)
 
@@ -108,7 +131,6 @@ def _log_edges(x: Expr, result: Expr) -> Expr:
     return (x < math.inf).where(result, x + x.abs())  # inf stays inf, NaN stays NaN
 
 
-
 def log(x: Expr) -> Expr:
     return _log_edges(x, _log_positive(x))
 
@@ -118,7 +140,7 @@ def log1p(x: Expr) -> Expr:
     e, f_rounded = _log_reduced(u)
     # what rounding 1 + x lost, at the scale of the mantissa
     lost = (x > 1).where(1 - (u - x), x - (u - 1))
-    f = f_rounded + (e < 60).where(lost * power_of_two((-e).maximum(-100)), 0.0)
+    f = f_rounded + (e < 60).where(lost * power_of_two((-e).maximum(-100).to(F32)), 0.0)
     exponent = e.to(F32)
     tail = polynomial(f, _LOG)
     low = exponent.fma(x.constant(_LN2_LOW), f * f * tail)
@@ -132,12 +154,12 @@ def log1p(x: Expr) -> Expr:
 def tanh(x: Expr) -> Expr:
     """By ``expm1(2 |x|) / (expm1(2 |x|) + 2)``; above 10 the result rounds to 1."""
     doubled = x.abs() * 2
-    n, reduced = _exp_reduced((doubled > 20.0).where(20.0, doubled))
-    power = power_of_two(n)
+    _, reduced, shifted = _exp_reduced((doubled > 20.0).where(20.0, doubled))
+    power = _from_biased(shifted)
     grown = power.fma(reduced, power - 1)
     below = grown + 2
     lost = grown - (below - 2)  # what rounding the sum lost
-    inverse = 1 / below
+    inverse = below.quick_reciprocal()
     quotient = grown * inverse
     rest = (-quotient).fma(lost, (-quotient).fma(below, grown))
     return rest.fma(inverse, quotient).copysign(x)
@@ -145,7 +167,7 @@ def tanh(x: Expr) -> Expr:
 
 def sigmoid(x: Expr) -> Expr:
     """Below -88.7 the result, which would be denormal, is 0."""
-    return 1 / (exp(-x) + 1)
+    return (exp(-x) + 1).quick_reciprocal()
 
 
 _ERF_SMALL = (0.1283791665798033, -0.37612633188385636, 0.11283687188154465, -0.026858941481672352,
@@ -180,7 +202,7 @@ def _circular(x: Expr, shift: int) -> Expr:
     sine = (r * square).fma(polynomial(square, _SIN), r)
     begin = square.fma(x.constant(-0.5), x.constant(1))
     cosine = (square * square).fma(polynomial(square, _COS), begin)
-    quadrant = n.to(I32) + shift
+    quadrant = whole(n) + shift
     value = (quadrant & 1).ne(0).where(cosine, sine)
     return (quadrant & 2).ne(0).where(-value, value)
 
@@ -239,7 +261,7 @@ def exp2(x: Expr) -> Expr:
     n = clamped.round()
     r = (clamped - n) * math.log(2)
     tail = polynomial(r, (0.5, *_EXPM1))
-    return x.ne(x).where(x, scale((r * r).fma(tail, r) + 1, n.to(I32)))
+    return x.ne(x).where(x, ((r * r).fma(tail, r) + 1).scaled(n))
 
 
 def log2(x: Expr) -> Expr:
@@ -260,7 +282,7 @@ def _log_in_double(x: Expr, factor: float) -> Expr:
     return _log_edges(x, (natural * factor).to(F32))
 
 
-_EXPANDED = (exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, sin, cos, pow)
+_EXPANDED = (scaled, exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, sin, cos, pow)
 EXPANSIONS: dict[str, Callable[..., Expr]] = {f.__name__: f for f in _EXPANDED}
 # functions whose expansion holds for small arguments only; beyond, the C library is called
 LIMITED = {"sin": TRIGONOMETRIC_LIMIT, "cos": TRIGONOMETRIC_LIMIT}

@@ -67,7 +67,7 @@ class Adam(FusedOptimizer):
         mean = mean + (g - mean) * rest1
         square = square * beta2 + g * g * rest2
         top = square if largest is None else largest.maximum(square)
-        p = p - step_size * (mean / (top.sqrt() * scale + eps))
+        p = p - step_size * (mean * (top.quick_sqrt() * scale + eps).quick_reciprocal())
         return (p, mean, square) if largest is None else (p, mean, square, top)
 
     def _starts(self, group: dict[str, Any]) -> dict[str, float]:

@@ -48,6 +48,11 @@ def operands_of(row: Primitive, kind: dtype, count: int) -> list[tuple[dtype, np
         arrays[1] = np.random.default_rng(3).integers(0, bits, count).astype(kind.numpy)
     if row.name in ("div", "rem") and kind.kind in "ui":
         arrays[1] = np.where(arrays[1] == 0, kind.numpy.type(3), arrays[1])
+    if row.name == "quick_reciprocal":  # an estimate knows no denormal numbers
+        with np.errstate(all="ignore"):
+            size = np.abs(decode(kind, arrays[0]).astype("f8"))
+            normal = ~((size < 1e-30) | (size > 1e30))
+        arrays[0] = np.where(normal, arrays[0], encode(kind, np.ones(1, "f4")))
     return list(zip(kinds, arrays))
 
 
@@ -107,7 +112,7 @@ def result_kind(row: Primitive, kind: dtype) -> dtype:
 
 
 # the rest is in test_special.py
-ROWS = sorted(set(TABLE) - {"fma", "lgamma", "through"} - set(EXPANSIONS))
+ROWS = sorted(set(TABLE) - {"fma", "lgamma", "through", "scaled"} - set(EXPANSIONS))
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -128,7 +128,20 @@ def test_two_arguments_at_their_edges(name: str, kind: dtype, machine: str) -> N
     check(name, kind, x, y)
 
 
+def test_scaled(machine: str) -> None:
+    """Powers of two up to where everything overflows, or is lost."""
+    n = np.tile(np.arange(-160.0, 140.0, dtype="f4"), 300)
+    x = np.random.default_rng(0).normal(size=n.size).astype("f4")
+    out = Guarded(dtypes.float32, n.shape)
+    root = input_leaf(0, dtypes.float32).scaled(input_leaf(1, dtypes.float32))
+    run_map([root], [(dtypes.float32, x), (dtypes.float32, n)], [(dtypes.float32, out.array)])
+    out.check()
+    with np.errstate(over="ignore", under="ignore"):
+        wanted = np.ldexp(x.astype("f8"), n.astype("i4")).astype("f4")
+    assert steps_between(out.array, wanted).max() <= 1
+
+
 def test_all_functions_of_float32_are_expansions_or_the_library() -> None:
     """What is measured above is what the table offers."""
-    assert set(EXPANSIONS) <= {*FUNCTIONS, "pow"}
+    assert set(EXPANSIONS) <= {*FUNCTIONS, "pow", "scaled"}
     assert len(FUNCTIONS) >= 17
