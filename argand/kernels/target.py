@@ -37,6 +37,11 @@ def _is_arm() -> bool:
     return platform.machine().lower() in ("arm64", "aarch64")
 
 
+def is_x86() -> bool:
+    """Whether the machine has the instructions of x86-64."""
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
 def _vectors(features: set[str]) -> tuple[int, int]:
     if _is_arm():
         return 16, 32
