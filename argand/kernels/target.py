@@ -37,11 +37,6 @@ def _is_arm() -> bool:
     return platform.machine().lower() in ("arm64", "aarch64")
 
 
-def is_x86() -> bool:
-    """Whether the machine has the instructions of x86-64."""
-    return platform.machine().lower() in ("x86_64", "amd64")
-
-
 def _vectors(features: set[str]) -> tuple[int, int]:
     if _is_arm():
         return 16, 32
@@ -76,6 +71,11 @@ def host() -> Target:
         tile_vectors=columns,
         converts_half=_is_arm() or "f16c" in features,
     )
+
+
+def is_x86() -> bool:
+    """Whether kernels may use the instructions of x86-64."""
+    return host().triple.startswith("x86_64")
 
 
 def lanes(itemsize: int) -> int:
