@@ -349,7 +349,8 @@ class Tensor(Methods):
             create_graph: whether the gradients can be differentiated.
             inputs: the only leaves to consider.
         """
-        api.backward((self,), (gradient,), retain_graph, create_graph, inputs)
+        given = None if gradient is None else (gradient,)
+        api.backward(self, given, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(gradient)`` when a gradient arrives; it may return another one."""

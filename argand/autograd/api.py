@@ -9,7 +9,7 @@ from typing import Any
 from argand.autograd import engine
 from argand.runtime.layout import dense
 from argand.runtime.memory import allocate
-from argand.runtime.tensor_base import TensorBase, make
+from argand.runtime.tensor_base import TensorBase, alias, make
 
 Tensors = Any  # a tensor or a sequence of tensors
 
@@ -39,18 +39,22 @@ def seed_gradient(output: Any, gradient: Any) -> Any:
     return gradient
 
 
+_ones: dict[Any, Any] = {}
 _CTYPES: dict[str, Any] = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
 def _one(output: Any) -> Any:
     """The gradient of a single element with respect to itself."""
     layout = output.form
+    seed = _ones.get(layout)
+    if seed is not None and seed.storage.version == 0:  # nobody has changed it in a hook
+        return alias(seed)
     kind = _CTYPES.get(layout.dtype.name)
     if kind is None:
         return output.detach().new_ones(output.shape)
-    seed = make(allocate(layout.nbytes), dense(layout.dtype, layout.shape))
+    seed = _ones[layout] = make(allocate(layout.nbytes), dense(layout.dtype, layout.shape))
     kind.from_address(seed.ptr).value = 1.0
-    return seed
+    return alias(seed)
 
 
 def _seeds(outputs: Sequence[Any], gradients: Any) -> list[Any]:
@@ -86,9 +90,13 @@ def backward(
     >>> x.grad
     tensor([3.])
     """
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None and grad_tensors is None and isinstance(tensors, TensorBase):
+        seed = (seed_gradient(tensors, None),)
+        engine.run_backward((tensors.node,), seed, keep, create_graph)
+        return
     roots = _listed(tensors)
     seeds = _seeds(roots, grad_tensors)
-    keep = create_graph if retain_graph is None else retain_graph
     edges = [t.node for t in roots]
     del roots
     if inputs is None:

@@ -61,8 +61,22 @@ class _Walk:
             if not self.pending[node]:
                 self._make_ready(node)
         gradients = ()
-        while self.ready:
-            self._visit(heappop(self.ready)[1])
+        ready, arrived, general = self.ready, self.arrived, self.targets is not None
+        while ready:
+            node = heappop(ready)[1]
+            if general or node.hooks is not None:
+                self._visit(node)
+                continue
+            slots = arrived.pop(node, None)
+            if slots is None:
+                self._deliver(node, (None,) * len(node.edges))
+                continue
+            results = node.function(node, *slots)
+            slots = None  # the gradient may now belong to the results alone
+            if not self.keep_graph:
+                node.release()
+            self._deliver(node, results)
+            results = ()
         return [self.captured.get(target) for target in self.targets or ()]
 
     def _count(self, roots: Sequence[Node]) -> None:
@@ -100,7 +114,7 @@ class _Walk:
         slots[number] = gradient if known is None else known + gradient
 
     def _visit(self, node: Node) -> None:
-        """Run the backward of a node and hand its results to the nodes before it."""
+        """Run the backward of a node with hooks, or on the way to what is wanted."""
         slots = self.arrived.pop(node, None)
         hooks = node.hooks
         if hooks is not None and slots is not None:
@@ -114,6 +128,10 @@ class _Walk:
             if not self.keep_graph:
                 node.release()
         del slots
+        self._deliver(node, results)
+
+    def _deliver(self, node: Node, results: Sequence[Any]) -> None:
+        """Hand the gradients of a node's inputs to the nodes that they come from."""
         pending, arrived, all_leaves = self.pending, self.arrived, self.targets is None
         for edge, gradient in zip(node.edges, results):
             if edge is None:

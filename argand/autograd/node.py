@@ -238,8 +238,9 @@ def accumulate(node: Any, gradient: Any, shared: bool = False) -> None:
         leaf.grad = gradient
     else:
         leaf.grad = _copied(gradient, leaf.form)
-    for hook in list(node.after_accumulation.values()):
-        hook(leaf)
+    if node.after_accumulation:
+        for hook in list(node.after_accumulation.values()):
+            hook(leaf)
 
 
 def _fits(layout: Any, wanted: Any) -> bool:

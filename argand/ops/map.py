@@ -536,7 +536,7 @@ def _backward(
         return lambda *values: derived.apply(values), present
 
     def backward(node: Node, *gradients: Any) -> Sequence[Any]:
-        given = _ALONE if len(gradients) == 1 else tuple([g is not None for g in gradients])
+        given = tuple([g is not None for g in gradients])
         found = kernels.get(given)
         if found is None:
             found = kernels[given] = prepare(given)
@@ -550,7 +550,18 @@ def _backward(
             results[k] = fit(value, targets[k])
         return results
 
-    return backward
+    if outputs > 1 or len(targets) > 1 or plain[0] is None:
+        return backward
+    target, single = targets[0], None
+
+    def backward_of_one(node: Node, gradient: Any) -> Sequence[Any]:
+        """The same for one operand and one output."""
+        nonlocal single
+        if single is None:
+            single = prepare(_ALONE)[0]
+        return (fit(single(gradient, *node.unpack()), target),)
+
+    return backward_of_one
 
 
 _ALONE = (True,)  # the one output of an operation has a gradient

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from argand.autograd.grad_mode import mode
 from argand.kernels.contract import Operand, product
 from argand.ops.arrays import as_array, new
 from argand.ops.function import composite, operation
@@ -379,10 +380,25 @@ def _prepare_linear(input: Any, weight: Any, bias: Any) -> tuple[Launcher, Layou
 def _linear_vjp(g: Any, out: Any, input: Any, weight: Any, bias: Any) -> Any:
     if g.form.ndim != 2 or weight.form.ndim != 2:
         return _linear_vjp_any_rank(g, input, weight, bias)
-    to_input = product_of(g, weight) if input.node is not None else None
-    to_weight = product_of(permuted(g, (1, 0)), input) if weight.node is not None else None
     to_bias = sum_fold.apply(g, 0) if bias is not None else None
-    return to_input, to_weight, to_bias
+    if mode.enabled:
+        to_input = product_of(g, weight) if input.node is not None else None
+        to_weight = product_of(permuted(g, (1, 0)), input) if weight.node is not None else None
+        return to_input, to_weight, to_bias
+    key = (g.form, input.form, weight.form)
+    found = _linear_gradients.get(key)
+    if found is None:
+        found = _linear_gradients[key] = (
+            _prepare(g, weight, None), _prepare(permuted(g, (1, 0)), input, None)
+        )  # fmt: skip
+    (by_weight, layout), (by_input, weight_layout) = found
+    to_input = make(by_weight(g.ptr, weight.ptr), layout) if input.node is not None else None
+    if weight.node is None:
+        return to_input, None, to_bias
+    return to_input, make(by_input(g.ptr, input.ptr), weight_layout), to_bias
+
+
+_linear_gradients: dict[tuple[Any, ...], tuple[tuple[Launcher, Layout], ...]] = {}
 
 
 def _linear_vjp_any_rank(g: Any, input: Any, weight: Any, bias: Any) -> Any:

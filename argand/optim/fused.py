@@ -6,6 +6,7 @@ parameters of a group are bundled by what must be equal for one call: type, and 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ class Launch:
         text = _kernel_text(rule, kinds, numbers, tuple(sorted(settings.items())))
         lengths = [x.numel() for x in columns[0]]
         self.tiles = np.array(tiles_of(lengths), dtype=np.int64)
-        self.table = np.zeros((len(lengths), len(columns)), dtype=np.int64)
+        self.table = array("q", bytes(8 * len(lengths) * len(columns)))
         units = len(self.tiles) // 3
         nanoseconds = sum(lengths) * NANOSECONDS_PER_ELEMENT * len(columns) / 6
         plan = memory.make_plan(
@@ -63,17 +64,18 @@ class Launch:
             release_gil=nanoseconds > RELEASE_ABOVE,
         )
         self._run = plan.run
-        self._places = (self.table.ctypes.data, self.tiles.ctypes.data)
-        self._known: list[list[int]] = []
+        self._places = (self.table.buffer_info()[0], self.tiles.ctypes.data)
+        self._known: list[list[int]] = [[]] * len(columns)
         self.point(columns)
 
     def point(self, columns: Sequence[Sequence[Any]]) -> None:
         """Take the addresses of these tensors, where they changed."""
-        addresses = [[x.ptr for x in column] for column in columns]
-        if addresses != self._known:
-            for i, column in enumerate(addresses):
-                self.table[:, i] = column
-            self._known = addresses
+        width = len(columns)
+        for i, column in enumerate(columns):
+            addresses = [x.ptr for x in column]
+            if addresses != self._known[i]:
+                self.table[i::width] = array("q", addresses)
+                self._known[i] = addresses
 
     def __call__(self, *numbers: float) -> None:
         """Apply the rule."""
