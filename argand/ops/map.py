@@ -18,6 +18,7 @@ from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import INPUT, SCALAR, Expr, leaf, substitute
 from argand.kernels.loops import input_leaf
 from argand.ops.fastcall import binary_call, binary_in_place, unary_call
+from argand.ops.fitting import fit, pass_on, vanishing
 from argand.ops.history import check_overlap, check_written, is_recorded, rebase
 from argand.ops.outputs import check_cast, check_not_recorded, check_out, check_same, fit_out
 from argand.ops.plans import map_plan
@@ -359,7 +360,7 @@ class Elementwise(Record):
         else:
             found = derivative(trace, operands, wanted)
         if found is None:
-            return Gradient(name, _vanishing(shapes), tuple(wanted), (), ())
+            return Gradient(name, vanishing(shapes), tuple(wanted), (), ())
         roots, saves, saves_outputs = found
         function = _backward(self.name, roots, trace, operands, saves, saves_outputs, shapes)
         return Gradient(name, function, tuple(wanted), saves, saves_outputs)
@@ -516,7 +517,7 @@ def _backward(
     cotangents = [leaf(INPUT, count + k, compute_dtype(t)) for k, t in enumerate(trace.outputs)]
     plain = [r if r is None else r.to(compute_dtype(t.dtype)) for r, t in zip(roots, targets)]
     if outputs == 1 and all(r is None or r is cotangents[0] for r in plain):
-        return _pass_on([r is not None for r in plain], targets)
+        return pass_on([r is not None for r in plain], targets)
     kept = [symbol_of(trace, operands, i) for i in saves]  # this outlives the operands
     kernels: dict[tuple[bool, ...], tuple[Callable[..., Any], list[int]]] = {}
 
@@ -565,33 +566,6 @@ def _backward(
 
 
 _ALONE = (True,)  # the one output of an operation has a gradient
-
-
-def _pass_on(present: Sequence[bool], targets: Sequence[Layout]) -> Callable[..., Sequence[Any]]:
-    """The gradient goes on unchanged."""
-
-    def backward(node: Node, gradient: Any) -> Sequence[Any]:
-        return [fit(gradient, t) if there else None for there, t in zip(present, targets)]
-
-    return backward
-
-
-def _vanishing(targets: Sequence[Layout]) -> Callable[..., Sequence[Any]]:
-    """The result does not change with the operands, except in jumps."""
-
-    def backward(node: Node, gradient: Any) -> Sequence[Any]:
-        return [gradient.new_zeros(t.shape, dtype=t.dtype) for t in targets]
-
-    return backward
-
-
-def fit(gradient: Any, target: Layout) -> Any:
-    """A gradient in the operand's shape and type: summed over what was broadcast."""
-    if gradient.form.shape != target.shape:
-        gradient = gradient.sum_to_size(target.shape)
-    if gradient.form.dtype is not target.dtype:
-        gradient = gradient.to(target.dtype)
-    return gradient
 
 
 def elementwise(body: Callable[..., Any] | None = None, **facts: Any) -> Any:
