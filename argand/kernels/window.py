@@ -166,7 +166,7 @@ class _Forth(_Pooling):
         return loop.values
 
     def bounds(self, axis: int, start: str) -> tuple[str, str]:
-        """Which elements of a window lie within the input: the first, and the one after the last."""
+        """The first element of a window that lies in the input, and the one after the last."""
         w, count, step = self.w, self.window.kernel[axis], self.window.dilation[axis]
         if self.window.inside[axis]:
             return "0", str(count)

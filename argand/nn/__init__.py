@@ -15,6 +15,7 @@ from argand.nn.modules.fold import *
 from argand.nn.modules.linear import *
 from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
+from argand.nn.modules.pooling import *
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter
 

@@ -1,6 +1,7 @@
 """Operations: one record each, a file per topic."""
 
 from argand.ops import activation as activation
+from argand.ops import adaptive_pooling as adaptive_pooling
 from argand.ops import arithmetic as arithmetic
 from argand.ops import bits as bits
 from argand.ops import convolution as convolution
@@ -15,6 +16,7 @@ from argand.ops import logic as logic
 from argand.ops import loss as loss
 from argand.ops import masks as masks
 from argand.ops import matmul as matmul
+from argand.ops import pooling as pooling
 from argand.ops import power as power
 from argand.ops import query as query
 from argand.ops import random as random

@@ -9,3 +9,4 @@ from argand.nn.modules.fold import *
 from argand.nn.modules.linear import *
 from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
+from argand.nn.modules.pooling import *
