@@ -174,7 +174,7 @@ def _adaptive(rank: int) -> None:
             f"adaptive_max_pool{rank}d", rank, input, output_size, return_indices
         )
 
-    def with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    def with_indices(input: Any, output_size: Any, return_indices: bool = False) -> tuple[Any, Any]:
         return _adaptive_max(f"adaptive_max_pool{rank}d", rank, input, output_size, True)
 
     last = 4**rank - 1
@@ -222,7 +222,7 @@ for _rank in (1, 2, 3):
 
 
 @composite(name="adaptive_max_pool1d", as_method=False, samples=_adaptive_samples(1))
-def adaptive_max_pool1d_package(input: Any, output_size: Any) -> Any:
+def adaptive_max_pool1d_package(input: Any, output_size: Any) -> tuple[Any, Any]:
     """The largest elements of windows, and their numbers; the function of `nn.functional` returns
     the first alone.
 
@@ -360,7 +360,7 @@ def _fractions(rank: int) -> None:
     def with_indices(
         input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
         return_indices: bool = False, _random_samples: Any = None,
-    ) -> Any:  # fmt: skip
+    ) -> tuple[Any, Any]:  # fmt: skip
         return _fractional(rank, input, kernel_size, output_size, output_ratio, True,
                            _random_samples)  # fmt: skip
 

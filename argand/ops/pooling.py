@@ -273,7 +273,7 @@ def _with_indices(rank: int, package: bool) -> None:
     def body(
         input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
         ceil_mode: bool = False, return_indices: bool = False,
-    ) -> Any:  # fmt: skip
+    ) -> tuple[Any, Any]:  # fmt: skip
         sizes = (kernel_size, stride, padding, dilation)
         return _largest(f"max_pool{rank}d", rank, input, sizes, ceil_mode, True)
 
