@@ -9,9 +9,9 @@ import sys
 
 import benchmarks
 from benchmarks.interleave import compare
-from benchmarks.report import Failure, Row, header, line
+from benchmarks.report import Failure, Row, header, line, summary
 
-NAMES = ("processes", "size", "overhead", "matmul", "elementwise", "training")
+NAMES = ("processes", "size", "overhead", "matmul", "elementwise", "training", "operations")
 
 
 def main() -> int:
@@ -43,6 +43,9 @@ def _table(name: str, rounds: int) -> list[Row | Failure]:
     for row in compare(name, works, rounds) if works else module.rows(rounds):
         print(line(row), flush=True)
         found.append(row)
+    measured = [row for row in found if isinstance(row, Row)]
+    if measured:
+        print(summary(measured))
     return found
 
 

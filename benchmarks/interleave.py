@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
@@ -59,11 +60,11 @@ class Worker:
         self.process.stdin.close()
         self.process.wait()
 
-    def seconds(self, work: int) -> float:
-        """The time of one call of the work with this number, from one round."""
+    def seconds(self, works: Sequence[int], seconds: float) -> list[float]:
+        """The time of one call of each of these works, from one round of so many `seconds`."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        request = {"work": work, "seconds": ROUND_SECONDS}
+        request = {"works": list(works), "seconds": seconds}
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
@@ -74,19 +75,25 @@ class Worker:
         if "error" in reply:
             raise BenchmarkError(f"{self.framework}: {reply['error']}")
         time.sleep(PAUSE_SECONDS)
-        return float(reply["seconds"])
+        return [float(found) for found in reply["seconds"]]
 
 
 def compare(benchmark: str, works: Sequence[Work], rounds: int) -> Iterator[Row | Failure]:
     """A row for each of the `works` of the module `benchmarks.<benchmark>`."""
+    groups = groupby(range(len(works)), key=lambda i: works[i].group or i)
     with Worker("torch", benchmark) as torch, Worker("argand", benchmark) as argand:
-        for number, work in enumerate(works):
-            times: dict[str, list[float]] = {"torch": [], "argand": []}
+        for _, members in groups:
+            numbers = list(members)
+            length = ROUND_SECONDS / len(numbers)
+            turns: dict[str, list[list[float]]] = {"torch": [], "argand": []}
             try:
                 for _ in range(rounds):
-                    times["torch"].append(torch.seconds(number))
-                    times["argand"].append(argand.seconds(number))
+                    turns["torch"].append(torch.seconds(numbers, length))
+                    turns["argand"].append(argand.seconds(numbers, length))
             except BenchmarkError as error:
-                yield Failure(work.name, str(error))
+                for number in numbers:
+                    yield Failure(works[number].name, str(error))
                 continue
-            yield median_row(work.name, times, "s", work.goal)
+            for place, number in enumerate(numbers):
+                times = {name: [turn[place] for turn in found] for name, found in turns.items()}
+                yield median_row(works[number].name, times, "s", works[number].goal)

@@ -39,6 +39,17 @@ class Failure(NamedTuple):
     reason: str
 
 
+def summary(rows: Sequence[Row]) -> str:
+    """The geometric mean of the ratios, and the lowest one.
+
+    >>> summary([Row("a", 4.0, 1.0, "s", 1.0), Row("b", 1.0, 1.0, "s", 1.0)])
+    'geometric mean 2.00x, lowest 1.00x (b)'
+    """
+    mean = statistics.geometric_mean([row.ratio for row in rows])
+    lowest = min(rows, key=lambda row: row.ratio)
+    return f"geometric mean {mean:.2f}x, lowest {lowest.ratio:.2f}x ({lowest.work})"
+
+
 def quantity(value: float, unit: str) -> str:
     """`value` with the unit that suits it.
 
