@@ -298,7 +298,7 @@ class Tensor(Methods):
         kind = self.form.dtype
         suffixes = []
         if self.grad_fn is not None:
-            suffixes.append(f"grad_fn=<{self.grad_fn.name}>")
+            suffixes.append(f"grad_fn=<{self.grad_fn.label}>")
         elif self.requires_grad:
             suffixes.append("requires_grad=True")
         default = kind in (get_default_dtype(), dtypes.int64, dtypes.bool_) or (

@@ -28,7 +28,8 @@ FLOORS = (
     ("ops",),
     ("tensor",),
     ("graph",),
-    (ARGAND, OTHERS),
+    # the last two are in autograd's folder, as in PyTorch, and are written with tensors
+    (ARGAND, OTHERS, "autograd.functional", "autograd.forward_ad"),
     ("vision",),
     ("distributed",),
     ("compat",),
@@ -61,8 +62,8 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def floor_of(module: str) -> int:
-    part = (module + ".").split(".")[1] or ARGAND
-    return FLOOR.get(part, FLOOR[OTHERS])
+    part = module.partition(".")[2] or ARGAND
+    return FLOOR.get(part, FLOOR.get(part.partition(".")[0], FLOOR[OTHERS]))
 
 
 def is_type_checking(node: ast.AST) -> bool:

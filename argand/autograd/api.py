@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from argand.autograd import engine
+from argand.autograd.function import Function
+from argand.autograd.graph import GradientEdge
+from argand.autograd.node import AccumulateGrad, accumulate, retain
 from argand.runtime.layout import dense
 from argand.runtime.memory import allocate
 from argand.runtime.tensor_base import TensorBase, alias, make
@@ -15,14 +18,23 @@ Tensors = Any  # a tensor or a sequence of tensors
 
 
 def _listed(value: Any) -> list[Any]:
-    return [value] if isinstance(value, TensorBase) else list(value)
+    return [value] if isinstance(value, (TensorBase, GradientEdge)) else list(value)
 
 
-def seed_gradient(output: Any, gradient: Any) -> Any:
+def _edge(x: Any) -> Any:
+    """The place in the graph of a tensor, or of a `GradientEdge`."""
+    return x.edge if isinstance(x, GradientEdge) else x.node
+
+
+def seed_gradient(output: Any, gradient: Any, number: int = 0) -> Any:
     """The gradient that a walk begins with at `output`; ones for a single element."""
+    if isinstance(output, GradientEdge):
+        if gradient is None:
+            raise RuntimeError("a GradientEdge has no shape: give the gradient that arrives there")
+        return gradient
     if output.node is None:
         raise RuntimeError(
-            "element 0 of tensors does not require grad and does not have a grad_fn"
+            f"element {number} of tensors does not require grad and does not have a grad_fn"
         )
     if gradient is None:
         if output.form.numel != 1:
@@ -33,8 +45,14 @@ def seed_gradient(output: Any, gradient: Any) -> Any:
         raise TypeError(f"gradients can be either Tensors or Nones, but got {kind}")
     if gradient.shape != output.shape:
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] "
-            f"has a shape of {output.shape}."
+            f"Mismatch in shape: grad_output[{number}] has a shape of {gradient.shape} and "
+            f"output[{number}] has a shape of {output.shape}."
+        )
+    if (gradient.form.dtype.kind == "c") != (output.form.dtype.kind == "c"):
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. "
+            f"Mismatch in dtype: grad_output[{number}] has a dtype of {gradient.dtype} and "
+            f"output[{number}] has a dtype of {output.dtype}."
         )
     return gradient
 
@@ -61,11 +79,26 @@ def _seeds(outputs: Sequence[Any], gradients: Any) -> list[Any]:
     given = [None] * len(outputs) if gradients is None else _given(gradients)
     if len(given) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
-    return [seed_gradient(o, g) for o, g in zip(outputs, given)]
+    return [seed_gradient(o, g, i) for i, (o, g) in enumerate(zip(outputs, given))]
 
 
 def _given(gradients: Any) -> list[Any]:
     return [gradients] if isinstance(gradients, TensorBase) else list(gradients)
+
+
+class Stack(Function):
+    """Tensors of one shape as the rows of another: ``stack``, which is on a later floor."""
+
+    @staticmethod
+    def forward(ctx: Any, *rows: Any) -> Any:
+        out = rows[0].new_empty((len(rows), *rows[0].shape))
+        for i, row in enumerate(rows):
+            out[i].copy_(row)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        return gradient.unbind(0)
 
 
 def backward(
@@ -97,7 +130,7 @@ def backward(
         return
     roots = _listed(tensors)
     seeds = _seeds(roots, grad_tensors)
-    edges = [t.node for t in roots]
+    edges = [_edge(t) for t in roots]
     del roots
     if inputs is None:
         engine.run_backward(edges, seeds, keep, create_graph)
@@ -105,10 +138,21 @@ def backward(
     wanted = _listed(inputs)
     if not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    found = engine.run_backward(edges, seeds, keep, create_graph, [x.node for x in wanted])
-    for x, gradient in zip(wanted, found):
+    for x in wanted:
+        _check_wanted(x)
+        if not isinstance(_edge(x), AccumulateGrad) and isinstance(x, TensorBase):
+            retain(_edge(x), x)
+    leaves = list({x for x in map(_edge, wanted) if isinstance(x, AccumulateGrad)})
+    targets = [*leaves, *(_edge(x) for x in wanted if _edge(x) not in leaves)]
+    found = engine.run_backward(edges, seeds, keep, create_graph, targets)
+    for leaf, gradient in zip(leaves, found):
         if gradient is not None:
-            x.grad = gradient if x.grad is None else x.grad + gradient
+            accumulate(leaf, gradient, shared=True)
+
+
+def _check_wanted(x: Any) -> None:
+    if _edge(x) is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
 
 
 def grad(
@@ -125,6 +169,8 @@ def grad(
 
     Args:
         allow_unused: whether an input that no output depends on gives None instead of an error.
+        is_grads_batched: `grad_outputs` have one more dimension in front, and so do the results:
+            one backward pass for each of its elements.
         materialize_grads: give zeros instead of None.
 
     Raises:
@@ -135,21 +181,45 @@ def grad(
     >>> grad(x * x, x)
     (tensor(4.),)
     """
-    if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched is not there yet")
     roots, wanted = _listed(outputs), _listed(inputs)
     for x in wanted:
-        if x.node is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        _check_wanted(x)
+    unused = (allow_unused or allow_unused is None) if materialize_grads else bool(allow_unused)
+    if materialize_grads and not unused:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     keep = create_graph if retain_graph is None else retain_graph
-    edges, targets = [t.node for t in roots], [x.node for x in wanted]
-    found = engine.run_backward(edges, _seeds(roots, grad_outputs), keep, create_graph, targets)
-    if materialize_grads:
-        return tuple(x.detach().new_zeros(x.shape) if g is None else g
-                     for x, g in zip(wanted, found))  # fmt: skip
-    if not allow_unused and any(g is None for g in found):
+    edges, targets = [_edge(t) for t in roots], [_edge(x) for x in wanted]
+
+    def run(gradients: Any, keep: bool) -> list[Any]:
+        found = engine.run_backward(edges, _seeds(roots, gradients), keep, create_graph, targets)
+        return [_checked(x, g, unused, materialize_grads) for x, g in zip(wanted, found)]
+
+    if not is_grads_batched:
+        return tuple(run(grad_outputs, keep))
+    batches = _given(grad_outputs)
+    count = len(next(g for g in batches if g is not None))
+    rows = [
+        run([None if g is None else g[i] for g in batches], keep or i + 1 < count)
+        for i in range(count)
+    ]
+    return tuple(None if column[0] is None else Stack.apply(*column) for column in zip(*rows))
+
+
+def _checked(x: Any, gradient: Any, unused: bool, materialize: bool) -> Any:
+    """What `grad` returns for one input."""
+    if gradient is not None:
+        return gradient
+    if materialize:
+        if isinstance(x, GradientEdge):
+            raise RuntimeError("materialize_grads cannot be used when the given input is a "
+                               "GradientEdge")  # fmt: skip
+        return x.detach().new_zeros(x.shape)
+    if not unused:
         raise RuntimeError(
             "One of the differentiated Tensors appears to not have been used in the graph. Set "
             "allow_unused=True if this is the desired behavior."
         )
-    return tuple(found)
+    return None

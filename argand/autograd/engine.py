@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
 from argand.autograd.grad_mode import mode
 from argand.autograd.node import AccumulateGrad, Node, Port, accumulate
+from argand.autograd.watch import checked
 
 
 def run_backward(
@@ -26,12 +28,13 @@ def run_backward(
         create_graph: whether the walk itself is recorded.
         wanted: edges whose gradients are returned; then nothing is accumulated elsewhere.
     """
-    before = mode.enabled
+    before, outer = mode.enabled, mode.walk
     mode.enabled = create_graph
+    mode.walk = walk = (_Walk, _CheckedWalk)[mode.anomaly](keep_graph, wanted)
     try:
-        return _Walk(keep_graph, wanted).run(edges, gradients)
+        return walk.run(edges, gradients)
     finally:
-        mode.enabled = before
+        mode.enabled, mode.walk = before, outer
 
 
 def _resolve(edge: Any) -> tuple[Node, int]:
@@ -40,6 +43,8 @@ def _resolve(edge: Any) -> tuple[Node, int]:
 
 class _Walk:
     """One backward pass."""
+
+    checks = False  # whether something is to be done at every node
 
     def __init__(self, keep_graph: bool, wanted: Sequence[Any] | None) -> None:
         self.keep_graph = keep_graph
@@ -61,7 +66,8 @@ class _Walk:
             if not self.pending[node]:
                 self._make_ready(node)
         gradients = ()
-        ready, arrived, general = self.ready, self.arrived, self.targets is not None
+        ready, arrived = self.ready, self.arrived
+        general = self.targets is not None or self.checks
         while ready:
             node = heappop(ready)[1]
             if general or node.hooks is not None:
@@ -117,7 +123,7 @@ class _Walk:
         """Run the backward of a node with hooks, or on the way to what is wanted."""
         slots = self.arrived.pop(node, None)
         hooks = node.hooks
-        if hooks is not None and slots is not None:
+        if hooks is not None and slots is not None and self.will_visit(node):
             _run_output_hooks(node, slots)
         if slots is None or (self.targets is not None and not self._wanted_here(node, slots)):
             results: Sequence[Any] = (None,) * len(node.edges)
@@ -151,6 +157,10 @@ class _Walk:
             if left == 0:
                 self._make_ready(target)
 
+    def will_visit(self, node: Node) -> bool:
+        """Whether a gradient that is asked for depends on what happens at `node`."""
+        return node in (self.pending if self.needed is None else self.needed)
+
     def _wanted_here(self, node: Node, slots: list[Any] | None) -> bool:
         """Keep what was asked for at `node`; whether its backward must run at all."""
         assert self.targets is not None
@@ -168,6 +178,20 @@ class _Walk:
             self._visit(node)  # at once: it leads nowhere
         else:
             heappush(self.ready, (-node.sequence, node))
+
+
+class _CheckedWalk(_Walk):
+    """A backward pass that looks for anomalies."""
+
+    checks = True
+
+    def _visit(self, node: Node) -> None:
+        function = node.function
+        node.function = partial(checked, function)
+        try:
+            super()._visit(node)
+        finally:
+            node.function = function
 
 
 def _run_output_hooks(node: Node, slots: list[Any]) -> None:

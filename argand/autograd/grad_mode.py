@@ -14,6 +14,12 @@ _GENERATOR = 0x20  # CPython's flag of a generator function
 class _Mode(threading.local):
     enabled: bool = True
     inference: bool = False
+    anomaly: bool = False  # whether nodes note where they were made
+    check_nan: bool = True  # whether backward looks for NaN, when `anomaly` is on
+    packing: tuple[Any, ...] = ()  # the (pack, unpack) pairs of saved_tensors_hooks, innermost last
+    packing_refused: str | None = None  # why saved_tensors_hooks must not be entered
+    walk: Any = None  # the backward pass that is going on
+    multithreading: bool = True
 
 
 mode = _Mode()
@@ -163,3 +169,25 @@ class inference_mode(_Switch):
 
     def __init__(self, mode: Any = True) -> None:
         super().__init__(not mode, bool(mode))
+
+
+def is_multithreading_enabled() -> bool:
+    """Whether `set_multithreading_enabled` says so."""
+    return mode.multithreading
+
+
+class set_multithreading_enabled:
+    """Accepted, and remembered: backward always runs on the thread that calls it.
+
+    Its kernels share their work among threads all the same; see `argand.set_num_threads`.
+    """
+
+    def __init__(self, mode_: bool) -> None:
+        self._before = mode.multithreading
+        mode.multithreading = bool(mode_)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *details: object) -> None:
+        mode.multithreading = self._before

@@ -25,7 +25,7 @@ class Node:
     """A recorded operation.
 
     Attributes:
-        name: shown as ``<name>``, for example ``AddBackward0``.
+        label: what `name` returns, for example ``AddBackward0``.
         edges: where the inputs' gradients go; None where none is wanted.
         function: ``function(node, *gradients of the outputs) -> gradients of the inputs``.
         saved: what `function` needs; `unpack` hands it out.
@@ -37,8 +37,8 @@ class Node:
     """
 
     __slots__ = (
-        "name", "edges", "function", "saved", "versions", "outputs_from", "outputs", "sequence",
-        "hooks", "released", "metadata", "__weakref__",
+        "label", "edges", "function", "saved", "versions", "outputs_from", "outputs", "sequence",
+        "hooks", "released", "_metadata", "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -51,7 +51,7 @@ class Node:
         outputs_from: int = NO_OUTPUTS,
         outputs: int = 1,
     ) -> None:
-        self.name = name
+        self.label = name
         self.edges = edges
         self.function = function
         self.saved = saved
@@ -78,7 +78,9 @@ class Node:
                 continue
             tensor = values[i]
             if tensor.storage.version != version:
-                raise RuntimeError(_changed(self.name, tensor, version))
+                if type(tensor) is not Packed:
+                    raise RuntimeError(_changed(self.label, tensor, version))
+                tensor = values[i] = tensor.unpack()
             if i >= self.outputs_from and mode.enabled:
                 values[i] = alias(tensor)
                 number = i - self.outputs_from
@@ -94,6 +96,19 @@ class Node:
 
     # ---- what PyTorch shows of a node --------------------------------------------------------
 
+    def name(self) -> str:
+        """The name of the operation, for example ``AddBackward0``."""
+        return self.label
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for whatever programs want to note about this node."""
+        try:
+            return self._metadata
+        except AttributeError:
+            self._metadata: dict[str, Any] = {}
+            return self._metadata
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The inputs' nodes, each with the number of its output."""
@@ -108,16 +123,56 @@ class Node:
         return RemovableHandle(_hooks_of(self).before, hook)
 
     def __repr__(self) -> str:
-        return f"<{self.name} object at {hex(id(self))}>"
+        return f"<{self.label} object at {hex(id(self))}>"
 
 
-def _changed(name: str, tensor: TensorBase, version: int) -> str:
+def _changed(name: str, tensor: Any, version: int) -> str:
+    made_by = ""
+    if tensor.node is not None and not isinstance(tensor.node, AccumulateGrad):
+        node, number = _target(tensor.node)
+        made_by = f" output {number} of {node.label},"
     return (
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{tensor.dtype} {list(tensor.shape)}], which {name} saved, is at version "
-        f"{tensor.storage.version}; expected version {version} instead. Hint: clone the tensor "
-        "before changing it, or change it out of place."
+        f"operation: [{tensor.type()} {list(tensor.shape)}], which is{made_by} saved for {name}, "
+        f"is at version {tensor.storage.version}; expected version {version} instead. Hint: clone "
+        "the tensor before changing it, or change it out of place; torch.autograd.detect_anomaly() "
+        f"shows the line that called {name.removesuffix('0').removesuffix('Backward')}."
     )
+
+
+class Packed:
+    """A saved value as a pack hook left it; `saved_tensors_hooks` puts it in a tensor's place.
+
+    A node compares the version of everything it saved. That of a packed value never fits (`storage`
+    is the object itself), so that ordinary tensors pay nothing for the other kind.
+    """
+
+    __slots__ = ("value", "hook", "node")
+    version = 0
+
+    def __init__(self, value: Any, hook: Callable[[Any], Any], node: Any) -> None:
+        self.value = value
+        self.hook = hook
+        self.node = node  # the place of the tensor in the graph
+
+    @property
+    def storage(self) -> Packed:
+        return self
+
+    def unpack(self) -> Any:
+        """The tensor, at its place in the graph."""
+        tensor = self.hook(self.value)
+        if not isinstance(tensor, TensorBase):
+            raise TypeError(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                f"{type(tensor).__name__}"
+            )
+        tensor = alias(tensor)
+        tensor.node = self.node
+        return tensor
+
+
+NEVER = -1  # the version noted for a packed value
 
 
 class Port:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import ref
 
+from argand.autograd.function import FunctionNode
 from argand.autograd.grad_mode import mode
 from argand.autograd.node import AccumulateGrad, Node, Port, move_retained
 from argand.runtime.layout import Layout
@@ -93,12 +94,18 @@ def _check_may_change(name: str, target: TensorBase, base: Any) -> None:
             f"{name}_. Change a clone, or change it under torch.no_grad()."
         )
     if type(target.node) is Port:
-        made_by = target.node.node.name.removesuffix("Backward0")
+        made_by = target.node.node.label.removesuffix("Backward0")
         raise RuntimeError(
             f"{name}_: Output {target.node.number} of {made_by} is a view and is being modified "
             "inplace. This view is the output of a function that returns multiple views. Such "
             "functions do not allow the output views to be modified inplace: select the part "
             "instead, or change a clone."
+        )
+    if isinstance(target.node, FunctionNode):
+        raise RuntimeError(
+            f"{name}_: a view that an autograd.Function returned (or an input that it returned as "
+            "it is) is being modified inplace, which would bypass the backward of the Function. "
+            "Return a clone, or change a clone."
         )
     if target.node is None and not any(target is view for view in _views(base)):
         raise RuntimeError(

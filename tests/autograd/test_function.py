@@ -28,7 +28,7 @@ def test_forward_and_backward() -> None:
     x = leaf()
     y = Cube.apply(x)
     assert y.requires_grad
-    assert y.grad_fn.name == "CubeBackward"
+    assert y.grad_fn.name() == "CubeBackward"
     y.sum().backward()
     assert x.grad.tolist() == [3.0, 12.0]
     assert gradcheck(Cube.apply, leaf(0.5, -1.5))

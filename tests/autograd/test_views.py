@@ -46,9 +46,9 @@ def test_nodes_after_a_change() -> None:
     y = leaf(2, 2) * 2
     before, row = y.grad_fn, y[0]
     row.exp_()
-    assert y.grad_fn.name == "CopySlices"
+    assert y.grad_fn.name() == "CopySlices"
     assert y.grad_fn.next_functions[0][0] is before
-    assert row.grad_fn.name == "AsStridedBackward0"
+    assert row.grad_fn.name() == "AsStridedBackward0"
     assert row.grad_fn.next_functions[0][0] is y.grad_fn
 
 

@@ -305,7 +305,7 @@ def names_of_nodes(t: ModuleType) -> Any:
         x.softmax(0), x.clone(), x.double(), x.reshape(1, 3), x.unsqueeze(0), x.expand(2, 3),
         x.sin(), x.log(), x.sqrt(), x.abs(), -x, x / 2, x - 1, x**2,
     ]  # fmt: skip
-    return [str(r.grad_fn.name() if callable(r.grad_fn.name) else r.grad_fn.name) for r in results]
+    return [r.grad_fn.name() for r in results]
 
 
 # ---- values where functions bend, grow or end ---------------------------------------------------
