@@ -3,11 +3,13 @@
 from argand.ops import activation as activation
 from argand.ops import adaptive_pooling as adaptive_pooling
 from argand.ops import arithmetic as arithmetic
+from argand.ops import bessel as bessel
 from argand.ops import bits as bits
 from argand.ops import convolution as convolution
 from argand.ops import create as create
 from argand.ops import floating as floating
 from argand.ops import fold as fold
+from argand.ops import gamma as gamma
 from argand.ops import index as index
 from argand.ops import inplace as inplace
 from argand.ops import join as join
@@ -17,6 +19,7 @@ from argand.ops import loss as loss
 from argand.ops import masks as masks
 from argand.ops import matmul as matmul
 from argand.ops import pooling as pooling
+from argand.ops import polynomial as polynomial
 from argand.ops import power as power
 from argand.ops import query as query
 from argand.ops import random as random
@@ -28,5 +31,6 @@ from argand.ops import shape as shape
 from argand.ops import slicing as slicing
 from argand.ops import softmax as softmax
 from argand.ops import sorting as sorting
+from argand.ops import special as special
 from argand.ops import transcendental as transcendental
 from argand.ops import unfold as unfold

@@ -12,6 +12,7 @@ from argand.kernels.expr import Expr, const
 from argand.ops.function import composite
 from argand.ops.map import FLOAT, FLOATING, elementwise
 from argand.ops.record import Either
+from argand.ops.restricted import restricted
 from argand.ops.results import result_type
 from argand.ops.samples import ANY, call, operands
 
@@ -253,12 +254,16 @@ def _nan_to_num_in_place(
     return finite_of.apply_in_place((input,), values)
 
 
-@elementwise(
+@restricted(
     in_place=True,
+    fixed=("input", "values"),
     reference=lambda x, values: np.heaviside(x, values),
-    samples=operands(ANY, ANY, numbers=[]),
+    samples=lambda draw: [
+        call(draw(3, 4).detach(), draw(3, 4).detach()), call(draw().detach(), draw().detach()),
+        call(draw(3, 1).detach(), draw(4).detach()),
+    ],
     tensors=("input", "values"),
-)
+)  # fmt: skip
 def heaviside(input: Expr, values: Expr) -> Expr:
     """0 below 0, 1 above, and `values` at 0.
 

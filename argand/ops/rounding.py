@@ -48,6 +48,7 @@ def trunc(input: Expr) -> Expr:
     reference=np.round,
     samples=operands(ANY, settings=[{"decimals": 1}, {"decimals": -1}]),
     kinds=NUMERIC,
+    elsewhere=("special.round",),
 )
 def round(input: Expr, decimals: int = 0) -> Expr:
     """The nearest integer, halves to even; or the nearest multiple of ``10 ** -decimals``.

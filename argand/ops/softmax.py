@@ -49,6 +49,7 @@ def _softmax_reference(x: Any, dim: int, dtype: Any = None) -> Any:
         call(draw(3), 0, dtype=draw.dtype("float64")), call(draw(2, 0), 1),
     ],
     reference=_softmax_reference,
+    elsewhere=("special.softmax",),
 )
 def softmax(input: Any, dim: int | None = None, dtype: dtype | None = None) -> Any:
     """``exp(input) / sum(exp(input))`` along a dimension.
@@ -72,6 +73,7 @@ def softmax(input: Any, dim: int | None = None, dtype: dtype | None = None) -> A
         call(draw(3, 4), 0), call(draw(3, 4), dim=-1), call(draw(2, 3, 4), 1), call(draw(), 0),
     ],
     reference=lambda x, dim: np.log(_softmax_reference(x, dim)),
+    elsewhere=("special.log_softmax",),
 )
 def log_softmax(input: Any, dim: int | None = None, dtype: dtype | None = None) -> Any:
     """``log(softmax(input, dim))``, computed without cancellation.

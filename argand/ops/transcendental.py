@@ -22,7 +22,7 @@ def exp(input: Expr) -> Expr:
     return input.exp()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.exp2)
+@elementwise(promote=FLOAT, in_place=True, reference=np.exp2, elsewhere=("special.exp2",))
 def exp2(input: Expr) -> Expr:
     """``2 ** input``.
 
@@ -33,7 +33,7 @@ def exp2(input: Expr) -> Expr:
     return input.exp2()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.expm1)
+@elementwise(promote=FLOAT, in_place=True, reference=np.expm1, elsewhere=("special.expm1",))
 def expm1(input: Expr) -> Expr:
     """``exp(input) - 1``, exact near 0.
 
@@ -77,7 +77,13 @@ def log10(input: Expr) -> Expr:
     return input.log10()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log1p, samples=operands(Range(-0.9, 3.0)))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.log1p,
+    samples=operands(Range(-0.9, 3.0)),
+    elsewhere=("special.log1p",),
+)
 def log1p(input: Expr) -> Expr:
     """``log(1 + input)``, exact near 0.
 
@@ -244,7 +250,7 @@ def tanh(input: Expr) -> Expr:
     return input.tanh()
 
 
-@elementwise(promote=FLOAT, in_place=True)
+@elementwise(promote=FLOAT, in_place=True, elsewhere=("special.expit",))
 def sigmoid(input: Expr) -> Expr:
     """``1 / (1 + exp(-input))``.
 
@@ -255,7 +261,7 @@ def sigmoid(input: Expr) -> Expr:
     return input.sigmoid()
 
 
-@elementwise(promote=FLOAT, in_place=True)
+@elementwise(promote=FLOAT, in_place=True, elsewhere=("special.erf",))
 def erf(input: Expr) -> Expr:
     """The error function.
 
@@ -333,7 +339,7 @@ def rad2deg(input: Expr) -> Expr:
     return input * (180 / math.pi)
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.sinc)
+@elementwise(promote=FLOAT, in_place=True, reference=np.sinc, elsewhere=("special.sinc",))
 def sinc(input: Expr) -> Expr:
     """``sin(pi * input) / (pi * input)``, and 1 at 0.
 
@@ -404,6 +410,7 @@ def hypot(input: Expr, other: Expr) -> Expr:
     promote=FLOAT,
     in_place=True,
     samples=operands(Range(0.1, 0.9), settings=[{"eps": 0.2}]),
+    elsewhere=("special.logit",),
 )
 def logit(input: Expr, eps: float | None = None) -> Expr:
     """``log(input / (1 - input))``, the inverse of `sigmoid`.
@@ -421,7 +428,7 @@ def logit(input: Expr, eps: float | None = None) -> Expr:
     return (input / (1 - input)).log()
 
 
-@elementwise(promote=FLOAT, in_place=True)
+@elementwise(promote=FLOAT, in_place=True, elsewhere=("special.erfc",))
 def erfc(input: Expr) -> Expr:
     """``1 - erf(input)``, exact where it is small.
 

@@ -39,6 +39,11 @@ def outcome(function: Callable[..., Any], call: Call) -> Any:
             return error
 
 
+# what PyTorch itself computes in float64 to fewer digits than in float32, or to not many more
+COARSE = {"special.bessel_j0", "special.bessel_j1", "special.bessel_y0", "special.bessel_y1",
+          "polygamma", "special.polygamma"}  # fmt: skip
+
+
 def assert_same_outcome(own: Any, theirs: Any, kind: str, where: str, values: bool = True) -> None:
     if isinstance(own, NotImplementedError) and is_tensor(theirs) and not theirs.numel():
         return  # PyTorch does not look at the type when there is nothing to compute
@@ -80,7 +85,8 @@ def test_calls(key: str, kind: str) -> None:
         for number, pair in enumerate(zip(*drawn)):
             own, theirs = (outcome(of(f, record), call) for f, call in zip(BOTH, pair))
             where = f"{key} {kind} {layout} call {number}"
-            assert_same_outcome(own, theirs, kind, where, not record.unpredictable)
+            digits = "float32" if key in COARSE and kind == "float64" else kind
+            assert_same_outcome(own, theirs, digits, where, not record.unpredictable)
 
 
 @pytest.mark.parametrize("key", [k for k, r in PUBLIC.items() if r.in_place and r.as_method])
