@@ -18,8 +18,8 @@ from argand.ops import logic as logic
 from argand.ops import loss as loss
 from argand.ops import masks as masks
 from argand.ops import matmul as matmul
-from argand.ops import pooling as pooling
 from argand.ops import polynomial as polynomial
+from argand.ops import pooling as pooling
 from argand.ops import power as power
 from argand.ops import query as query
 from argand.ops import random as random

@@ -209,9 +209,9 @@ def finite_of(input: Expr, nan: float = 0.0, posinf: float = 0.0, neginf: float 
     """The input with other numbers in place of NaN and the infinities."""
     if input.dtype.kind != "f":
         return input
-    result = input.ne(input).where(input.constant(nan), input)
-    result = input.eq(math.inf).where(input.constant(posinf), result)
-    return input.eq(-math.inf).where(input.constant(neginf), result)
+    result = input.ne(input).where(nan, input)
+    result = input.eq(math.inf).where(posinf, result)
+    return input.eq(-math.inf).where(neginf, result)
 
 
 def _replacements(input: Any, nan: Any, posinf: Any, neginf: Any) -> tuple[float, float, float]:
@@ -250,8 +250,7 @@ def nan_to_num(
 def _nan_to_num_in_place(
     input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Any:
-    values = _replacements(input, nan, posinf, neginf)
-    return finite_of.apply_in_place((input,), values)
+    return finite_of.in_place_method()(input, *_replacements(input, nan, posinf, neginf))
 
 
 @restricted(

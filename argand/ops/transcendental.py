@@ -433,7 +433,7 @@ def erfc(input: Expr) -> Expr:
     """``1 - erf(input)``, exact where it is small.
 
     >>> import argand
-    >>> argand.erfc(argand.tensor([0.0, 10.0]))
-    tensor([1.0000e+00, 2.0885e-45])
+    >>> argand.erfc(argand.tensor([0.0, 5.0]))
+    tensor([1.0000e+00, 1.5375e-12])
     """
     return input.erfc()

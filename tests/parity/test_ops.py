@@ -39,9 +39,10 @@ def outcome(function: Callable[..., Any], call: Call) -> Any:
             return error
 
 
-# what PyTorch itself computes in float64 to fewer digits than in float32, or to not many more
+# what PyTorch itself computes in float64 to little more than the digits of float32: Bessel's
+# functions, and the derivative of digamma
 COARSE = {"special.bessel_j0", "special.bessel_j1", "special.bessel_y0", "special.bessel_y1",
-          "polygamma", "special.polygamma"}  # fmt: skip
+          "digamma", "polygamma", "special.polygamma"}  # fmt: skip
 
 
 def assert_same_outcome(own: Any, theirs: Any, kind: str, where: str, values: bool = True) -> None:
@@ -132,7 +133,8 @@ def test_gradients_of_in_place_forms(key: str) -> None:
             found.append(result)
         plain = outcome(of(torch, record), pair[1])
         if len(found) == 2 and getattr(plain, "requires_grad", False):
-            assert_same_outcome(*found, "float64", f"{key}_ call {number}")
+            digits = "float32" if key in COARSE else "float64"
+            assert_same_outcome(*found, digits, f"{key}_ call {number}")
 
 
 @pytest.mark.parametrize("key", [k for k, r in PUBLIC.items() if r.as_function])
