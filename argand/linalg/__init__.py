@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from argand.errors import missing
+from argand.ops.matrices import LinAlgError as LinAlgError
 from argand.ops.record import functions_in
 
 if TYPE_CHECKING:

@@ -277,7 +277,12 @@ def dot(input: Any, tensor: Any) -> Any:
     return (input * tensor).sum(dtype=input.dtype)
 
 
-@composite(out="cast", samples=lambda draw: [call(draw(3), draw(4))], reference=np.outer)
+@composite(
+    out="cast",
+    aliases=("ger",),
+    samples=lambda draw: [call(draw(3), draw(4))],
+    reference=np.outer,
+)
 def outer(input: Any, vec2: Any) -> Any:
     """All products of an element of one vector and one of the other.
 
@@ -291,29 +296,6 @@ def outer(input: Any, vec2: Any) -> Any:
             f"outer: Expected 1-D argument self, but got {max(input.ndim, vec2.ndim)}-D"
         )
     return input.unsqueeze(1) * vec2
-
-
-@composite(
-    in_place=True,
-    samples=lambda draw: [
-        call(draw(3, 2), draw(3, 4), draw(4, 2)),
-        call(draw(2), draw(3, 4), draw(4, 2), beta=2, alpha=3),
-        call(draw(2), draw(3, 4), draw(4, 2), beta=0),
-    ],
-    reference=lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b),
-)
-def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """``beta * input + alpha * (mat1 @ mat2)``.
-
-    >>> import argand
-    >>> argand.addmm(argand.ones(1), argand.eye(2), argand.eye(2))
-    tensor([[2., 1.],
-            [1., 2.]])
-    """
-    total = mm.body(mat1, mat2)
-    if alpha != 1:
-        total = total * alpha
-    return total if beta == 0 else total + (input if beta == 1 else input * beta)
 
 
 def _linear_layouts(input: Any, weight: Any, bias: Any) -> None:
