@@ -242,6 +242,12 @@ def retain(edge: Any, tensor: TensorBase) -> None:
     _hooks_of(node).retained[number] = weakref.ref(tensor)
 
 
+def is_retained(edge: Any) -> bool:
+    """Whether a tensor keeps the gradient that arrives at this edge."""
+    node, number = _target(edge)
+    return node.hooks is not None and number in node.hooks.retained
+
+
 def move_retained(tensor: TensorBase, before: Any) -> None:
     """An in-place change gave `tensor` a new node: its gradient is kept there from now on."""
     if before is None:

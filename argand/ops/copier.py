@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from argand.device import channels_last, channels_last_3d, contiguous_format, preserve_format
 from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import Expr
 from argand.ops.arrays import new
 from argand.ops.map import SAME, Elementwise
 from argand.ops.plans import map_plan
-from argand.runtime.layout import Layout, elementwise_strides, strided
+from argand.runtime.layout import Layout, contiguous_strides, elementwise_strides, strided
 from argand.runtime.tensor_base import TensorBase
 
 
@@ -18,6 +20,51 @@ def preserved_strides(layout: Layout) -> tuple[int, ...]:
     if layout.dense:
         return layout.strides
     return elementwise_strides(layout.shape, [layout])
+
+
+_CHANNELS_LAST = {channels_last: 4, channels_last_3d: 5}  # and how many dimensions they are for
+
+
+def _channels_last(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides that put the second dimension innermost."""
+    batch, channels, *rest = shape
+    inner = contiguous_strides((batch, *rest, channels))
+    return inner[0], inner[-1], *inner[1:-1]
+
+
+def ordered_strides(layout: Layout, memory_format: Any = None) -> tuple[int, ...]:
+    """The strides of a new tensor like `layout` in a memory format; None preserves the order.
+
+    Raises:
+        RuntimeError: when the format is for another number of dimensions.
+    """
+    if memory_format is None or memory_format is preserve_format:
+        return preserved_strides(layout)
+    if memory_format is contiguous_format:
+        return contiguous_strides(layout.shape)
+    if layout.ndim != _CHANNELS_LAST[memory_format]:
+        wanted = _CHANNELS_LAST[memory_format]
+        rule = f"required rank {wanted} tensor to use {memory_format.name} format"
+        raise RuntimeError(f"{rule}, but got {layout.ndim} dimensions")
+    return _channels_last(layout.shape)
+
+
+def in_order(layout: Layout, memory_format: Any) -> bool:
+    """Whether a tensor lies in memory as the format says."""
+    if memory_format is contiguous_format:
+        return layout.contiguous
+    if layout.ndim != _CHANNELS_LAST.get(memory_format):
+        return False
+    wanted = _channels_last(layout.shape)
+    return all(n == 1 or s == w for n, s, w in zip(layout.shape, layout.strides, wanted))
+
+
+def suggested_format(layout: Layout) -> Any:
+    """The format that PyTorch takes a tensor for: row-major, if not channels last."""
+    for memory_format in _CHANNELS_LAST:
+        if not layout.contiguous and in_order(layout, memory_format):
+            return memory_format
+    return contiguous_format
 
 
 def _copy_body(input: Expr) -> Expr:

@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from argand.device import contiguous_format, preserve_format
 from argand.dtypes import dtype
 from argand.ops.arrays import new
 from argand.ops.copier import copier as copier
+from argand.ops.copier import in_order as in_order
+from argand.ops.copier import ordered_strides as ordered_strides
 from argand.ops.copier import preserved_strides as preserved_strides
+from argand.ops.copier import suggested_format as suggested_format
 from argand.ops.function import composite, operation
 from argand.ops.samples import call
-from argand.runtime.layout import dense, elementwise_strides, strided
+from argand.runtime.layout import strided
 
 
 @operation(
@@ -33,10 +37,10 @@ def clone(input: Any, memory_format: Any = None) -> Any:
     tensor([0., 0.])
     """
     layout = input.form
-    if not layout.dense:
-        layout = strided(layout.dtype, layout.shape, elementwise_strides(layout.shape, [layout]))
+    if memory_format is not None or not layout.dense:
+        layout = strided(layout.dtype, layout.shape, ordered_strides(layout, memory_format))
     out = new(layout)
-    if input.form.dense:
+    if layout is input.form and layout.dense:
         ctypes.memmove(out.ptr, input.ptr, layout.nbytes)
     else:
         copier.into(out, input)
@@ -49,16 +53,18 @@ def _clone_vjp(g: Any, out: Any, input: Any, memory_format: Any) -> Any:
 
 
 @operation(as_method=False, as_function=False)
-def compact(input: Any) -> Any:
-    """A row-major copy."""
-    out = new(dense(input.form.dtype, input.form.shape))
+def compact(input: Any, memory_format: Any = None) -> Any:
+    """A copy that is row-major, or in the order of `memory_format`."""
+    layout = input.form
+    strides = ordered_strides(layout, memory_format or contiguous_format)
+    out = new(strided(layout.dtype, layout.shape, strides))
     copier.into(out, input)
     return out
 
 
 @compact.vjp()
-def _compact_vjp(g: Any, out: Any, input: Any) -> Any:
-    return (g,)
+def _compact_vjp(g: Any, out: Any, input: Any, memory_format: Any) -> Any:
+    return g, None
 
 
 @composite(
@@ -67,13 +73,18 @@ def _compact_vjp(g: Any, out: Any, input: Any) -> Any:
     reference=np.copy,
 )
 def contiguous(input: Any, memory_format: Any = None) -> Any:
-    """The tensor itself if its memory is row-major, else a copy.
+    """The tensor itself if its memory is row-major (or as `memory_format` says), else a copy.
 
     >>> import argand
     >>> argand.zeros(2, 3).t().contiguous().stride()
     (2, 1)
     """
-    return input if input.form.contiguous else compact(input)
+    if memory_format is None or memory_format is contiguous_format:
+        return input if input.form.contiguous else compact(input)
+    if memory_format is preserve_format:
+        rule = "preserve memory format is unsupported by the contiguous operator"
+        raise RuntimeError(rule)
+    return input if in_order(input.form, memory_format) else compact(input, memory_format)
 
 
 @operation(as_method=False, as_function=False, graph_name="to_copy")

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from argand import dtypes
-from argand.dtypes import dtype
+from argand.device import check_available
+from argand.dtypes import as_dtype, dtype
 from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import SCALAR, leaf, row_index
 from argand.ops.arrays import as_array, from_array, new, require
-from argand.ops.copies import clone, preserved_strides
+from argand.ops.copies import clone, ordered_strides
 from argand.ops.function import composite, deliver
 from argand.ops.plans import map_plan
 from argand.ops.record import NUMBERS, _Defaults, describe, to_number
@@ -211,7 +212,7 @@ def sized(name: str, size: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, 
 class Options:
     """The keywords that all creation functions share."""
 
-    __slots__ = ("kind", "requires_grad", "out")
+    __slots__ = ("kind", "order", "requires_grad", "out")
 
     def __init__(
         self,
@@ -223,8 +224,14 @@ class Options:
         memory_format: Any = None,
         out: Any = None,
     ) -> None:
-        check_device(device)
-        self.kind = out.dtype if dtype is None and isinstance(out, TensorBase) else dtype
+        if device is not None:
+            check_available(device)
+        if dtype is not None:
+            dtype = as_dtype("dtype=", dtype)
+        elif isinstance(out, TensorBase):
+            dtype = out.dtype
+        self.kind = dtype
+        self.order = memory_format
         self.requires_grad = requires_grad
         self.out = out
 
@@ -232,12 +239,6 @@ class Options:
         if self.out is not None:
             return deliver("out=", self.out, x)
         return require(x) if self.requires_grad else x
-
-
-def check_device(device: Any) -> None:
-    """Everything lives on the CPU."""
-    if device is not None and str(device).split(":")[0] != "cpu":
-        raise RuntimeError(f"device '{device}' is not available: Argand computes on 'cpu'")
 
 
 def full_of(value: Any, sizes: Sequence[int], options: Options) -> Any:
@@ -314,7 +315,7 @@ def _like(input: Any, value: Any, kwargs: dict[str, Any]) -> Any:
     options = Options(**kwargs)
     kind = options.kind or input.form.dtype
     layout = input.form
-    out = new(strided(kind, layout.shape, preserved_strides(layout)))
+    out = new(strided(kind, layout.shape, ordered_strides(layout, options.order)))
     return options.finish(out if value is None else fill(out, value))
 
 

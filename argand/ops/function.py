@@ -116,6 +116,7 @@ def reshaping(record: Computed) -> Callable[..., Any]:
         before.node = self.node if recorded else None
         shown = record(before, *args, **kwargs)
         self.form, self.ptr = shown.form, shown.ptr
+        self.storage.version += 1
         if recorded:
             self.node = shown.node
         return self

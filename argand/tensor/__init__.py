@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 import argand.ops as ops
 from argand import dtypes, printing
 from argand.autograd import api
 from argand.autograd.grad_mode import no_grad
-from argand.autograd.node import AccumulateGrad, Port, RemovableHandle, output_hooks, retain
-from argand.device import device, strided
-from argand.dtypes import dtype
+from argand.autograd.node import (
+    AccumulateGrad,
+    Port,
+    RemovableHandle,
+    is_retained,
+    output_hooks,
+    retain,
+)
 from argand.ops import random
-from argand.ops.arrays import as_array, from_array, require
-from argand.ops.copies import converted
-from argand.ops.create import check_device
-from argand.ops.dims import normalize_dim
+from argand.ops.arrays import as_array, require
+from argand.ops.copies import converted, ordered_strides
 from argand.ops.history import adopt, base_of, check_written, is_recorded
 from argand.ops.index import get_item, set_item
-from argand.ops.record import RECORDS, get_default_dtype
+from argand.ops.outputs import resize
+from argand.ops.record import NUMBERS, RECORDS, get_default_dtype
 from argand.ops.shape import permuted
-from argand.runtime.layout import dense
-from argand.runtime.memory import allocate, wrap
+from argand.runtime.layout import strided
+from argand.runtime.memory import wrap
 from argand.runtime.tensor_base import TensorBase, alias, bind, make
+from argand.tensor.conversion import Conversion, conversions
+from argand.tensor.facts import Facts
+from argand.tensor.interchange import Interchange
+from argand.tensor.legacy import legacy_new, storage_type
+from argand.tensor.saving import Saving
+from argand.tensor.storage import over_storage
 
-if TYPE_CHECKING:
-    from argand._methods import Methods  # what `_attach_records` and `_conversions` add
-else:
-    Methods = TensorBase
 
-
-class Tensor(Methods):
+class Tensor(Facts, Conversion, Interchange, Saving):
     """A multi-dimensional array of numbers of one type.
 
     Make tensors with `argand.tensor`, `argand.zeros` and the like. Arithmetic, reductions and so
@@ -48,17 +50,12 @@ class Tensor(Methods):
     """
 
     __slots__ = ("__dict__", "__weakref__")
-    __array_priority__ = 1000
     __hash__ = object.__hash__
 
     def __new__(cls, *data: Any, **kwargs: Any) -> Any:
         """``Tensor(data)`` or ``Tensor(*sizes)``, of the default floating type."""
-        if not data:
-            made = ops.create.empty(0)
-        elif len(data) == 1 and not isinstance(data[0], int):
-            made = ops.create.tensor(data[0], dtype=get_default_dtype())
-        else:
-            made = ops.create.empty(*data)
+        like = data[0].form.dtype if len(data) == 1 and isinstance(data[0], TensorBase) else None
+        made = legacy_new(like or get_default_dtype(), *data, **kwargs)
         return made if cls is Tensor else cls._make_subclass(cls, made)
 
     @staticmethod
@@ -70,11 +67,6 @@ class Tensor(Methods):
         return require(out) if require_grad else out
 
     # ---- what it is -----------------------------------------------------------------------
-
-    device = device("cpu")
-    layout = strided
-    is_sparse = is_quantized = is_meta = is_cuda = is_nested = is_mkldnn = False
-    names = property(lambda self: (None,) * self.ndim)
 
     @property
     def requires_grad(self) -> bool:
@@ -143,135 +135,32 @@ class Tensor(Methods):
         return permuted(self, tuple(range(self.ndim))[::-1])
 
     @property
+    def H(self) -> Tensor:
+        """A matrix transposed (and conjugated)."""
+        if self.ndim not in (0, 2):
+            rule = "tensor.H is only supported on matrices (2-D tensors)"
+            raise RuntimeError(f"{rule}. Got {self.ndim}-D tensor: consider mH for batches.")
+        return self.mH if self.ndim else self
+
+    @property
+    def mH(self) -> Tensor:
+        """The last two dimensions exchanged (and elements conjugated)."""
+        self._check_matrix("mH")
+        turned = self.transpose(-2, -1)
+        return turned.conj() if self.is_complex() else turned
+
+    def _check_matrix(self, name: str) -> None:
+        if self.ndim < 2:
+            rule = f"tensor.{name} is only supported on matrices or batches of matrices"
+            raise RuntimeError(f"{rule}. Got {self.ndim}-D tensor.")
+
+    @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
+        self._check_matrix("mT")
         return self.transpose(-2, -1)
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self.form.dtype.itemsize
-
-    def element_size(self) -> int:
-        """Bytes of one element."""
-        return self.form.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self.form.nbytes
-
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        if dim is None:
-            return self.form.shape
-        return self.form.shape[normalize_dim(dim, self.ndim)]
-
-    def stride(self, dim: int | None = None) -> Any:
-        """Steps in elements from one index to the next, in every dimension or in one."""
-        if dim is None:
-            return self.form.strides
-        return self.form.strides[normalize_dim(dim, self.ndim)]
-
-    def dim(self) -> int:
-        """The number of dimensions."""
-        return self.form.ndim
-
-    ndimension = dim
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self.form.numel
-
-    nelement = numel
-
-    def data_ptr(self) -> int:
-        """The address of the first element."""
-        return self.ptr if self.form.numel else 0
-
-    def storage_offset(self) -> int:
-        """Elements between the begin of the storage and the first element."""
-        return (self.ptr - self.storage.ptr) // self.form.dtype.itemsize
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in memory in row-major order without holes."""
-        return self.form.contiguous
-
-    def is_floating_point(self) -> bool:
-        """Whether the type is a floating one."""
-        return self.form.dtype.kind == "f"
-
-    def is_complex(self) -> bool:
-        """Whether the type is complex."""
-        return self.form.dtype.kind == "c"
-
-    def is_signed(self) -> bool:
-        """Whether the type has negative numbers."""
-        return self.form.dtype.is_signed
-
     # ---- Python ---------------------------------------------------------------------------
-
-    def item(self) -> Any:
-        """The only element as a Python number."""
-        if self.form.numel != 1:
-            raise RuntimeError(
-                f"a Tensor with {self.form.numel} elements cannot be converted to Scalar"
-            )
-        kind = _CTYPES.get(self.form.dtype)
-        if kind is not None:
-            return kind.from_address(self.ptr).value
-        if self.form.dtype is dtypes.bfloat16:
-            return float(as_array(converted.body(self, dtypes.float32)).item())
-        return as_array(self).item()
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        if self.form.dtype is dtypes.bfloat16:
-            return as_array(converted.body(self, dtypes.float32)).tolist()
-        return as_array(self).tolist()
-
-    def numpy(self, *, force: bool = False) -> Any:
-        """A NumPy array over the same memory."""
-        if self.node is not None and not force:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead."
-            )
-        if self.form.dtype is dtypes.bfloat16:
-            raise TypeError("Got unsupported ScalarType BFloat16")
-        return as_array(self)
-
-    def __array__(self, kind: Any = None, copy: Any = None) -> Any:
-        array = self.numpy()
-        if kind is not None and array.dtype != kind:
-            return array.astype(kind)
-        return array.copy() if copy else array
-
-    def __bool__(self) -> bool:
-        if self.form.numel != 1:
-            if self.form.numel == 0:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self.form.dtype.kind not in "bui" or self.form.numel != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
-
-    def __len__(self) -> int:
-        if not self.form.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self.form.shape[0]
 
     def __iter__(self) -> Any:
         if not self.form.ndim:
@@ -279,6 +168,9 @@ class Tensor(Methods):
         return iter(self.unbind(0))
 
     def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (TensorBase, *NUMBERS)):
+            rule = "Tensor.__contains__ only supports Tensor or scalar"
+            raise RuntimeError(f"{rule}, but you passed in a {type(element)}.")
         return bool((self == element).any())
 
     def __getitem__(self, index: Any) -> Any:
@@ -286,6 +178,9 @@ class Tensor(Methods):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         set_item(self, index, value)
+
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("Tensor does not support deleting items")
 
     def __reversed__(self) -> Any:
         return self[::-1] if self.form.ndim else self
@@ -305,32 +200,6 @@ class Tensor(Methods):
             kind is get_default_dtype().to_complex()
         )
         return printing.tensor_repr(array, kind.name, default, suffixes)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self.form.ndim else object.__format__(self, spec)
-
-    def __deepcopy__(self, memory: dict[int, Any]) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment."
-            )
-        if id(self) in memory:
-            return memory[id(self)]
-        with no_grad():
-            out = self._make_subclass(type(self), self.clone(), self.requires_grad)
-            if self.grad is not None:
-                out.grad = self.grad.clone()
-            out.__dict__.update(self.__dict__)
-        memory[id(self)] = out
-        return out
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("only leaves of the graph can be pickled: detach the tensor first")
-        array = np.ascontiguousarray(as_array(self))
-        state = (type(self), array, self.form.dtype, self.requires_grad, dict(self.__dict__))
-        return rebuild, state
 
     # ---- the graph ------------------------------------------------------------------------
 
@@ -372,6 +241,16 @@ class Tensor(Methods):
         if not self.is_leaf:
             retain(self.node, self)
 
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this tensor, which is no leaf."""
+        return self.node is not None and not self.is_leaf and is_retained(self.node)
+
+    @property
+    def grad_dtype(self) -> Any:
+        """The type of gradients: that of the tensor."""
+        return self.form.dtype if self.form.dtype.kind in "fc" else None
+
     def detach(self) -> Any:
         """The same memory outside of the graph."""
         return alias(self)
@@ -381,39 +260,6 @@ class Tensor(Methods):
         if self._is_view():
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self.node = None
-        return self
-
-    # ---- conversion -----------------------------------------------------------------------
-
-    def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Convert to a type, or to the type of another tensor; the device is always the CPU."""
-        kind, copy = _target(args, kwargs)
-        if kind is None or kind is self.form.dtype:
-            return self.clone() if copy else self
-        return converted(self, kind)
-
-    def type(self, dtype: Any = None) -> Any:
-        """The name of the type, or the tensor converted to another."""
-        if dtype is None:
-            return f"torch.{_TYPE_NAMES[self.form.dtype.name]}"
-        if isinstance(dtype, str):
-            dtype = _by_type_name(dtype)
-        return self.to(dtype)
-
-    def type_as(self, other: Tensor) -> Any:
-        """Converted to the type of another tensor."""
-        return self.to(other.dtype)
-
-    def cpu(self, memory_format: Any = None) -> Tensor:
-        """The tensor itself: everything lives on the CPU."""
-        return self
-
-    def cuda(self, device: Any = None) -> Tensor:
-        """There is no GPU: raises RuntimeError."""
-        return self.to("cuda")
-
-    def pin_memory(self, device: Any = None) -> Tensor:
-        """The tensor itself."""
         return self
 
     # ---- in place -------------------------------------------------------------------------
@@ -444,15 +290,93 @@ class Tensor(Methods):
         """Write values at the places of a NumPy index."""
         return ops.inplace.place_into(self, value, index, accumulate)
 
-    def resize_(self, *sizes: Any) -> Tensor:
-        """Change the shape; new elements are uninitialized."""
-        shape = ops.shape.sizes_of("resize_", sizes)
-        layout = dense(self.form.dtype, shape)
-        if layout.nbytes > self.storage.nbytes - (self.ptr - self.storage.ptr):
-            self.storage = allocate(layout.nbytes)
-            self.ptr = self.storage.ptr
-        self.form = layout
+    def resize_(self, *sizes: Any, memory_format: Any = None) -> Tensor:
+        """Change the shape. What the memory holds stays, new elements are uninitialized.
+
+        A tensor that outgrows its memory gets another one, and its views keep the old one.
+        """
+        if self.node is not None:
+            raise RuntimeError("cannot resize variables that require grad")
+        resize(self, ops.shape.sizes_of("resize_", sizes))
+        if memory_format is not None:
+            strides = ordered_strides(self.form, memory_format)
+            self.form = strided(self.form.dtype, self.form.shape, strides)
+        self.storage.version += 1
         return self
+
+    def resize_as_(self, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+        """Take the shape of another tensor; see `resize_`."""
+        return self.resize_(the_template.shape, memory_format=memory_format)
+
+    def set_(
+        self,
+        source: Any = None,
+        storage_offset: int = 0,
+        size: Sequence[int] | None = None,
+        stride: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Show the memory of another tensor, or of a storage, from now on.
+
+        Args:
+            source: a tensor or a storage; without it, no memory at all.
+            storage_offset: elements before the first one.
+            size: the shape; by default that of `source`, or all its elements.
+            stride: steps in elements; row-major by default.
+
+        Raises:
+            RuntimeError: when the types differ, or the memory is too small.
+        """
+        kind = self.form.dtype
+        if source is None:
+            made = ops.create.empty.body(0, dtype=kind)
+        elif isinstance(source, TensorBase):
+            if source.dtype is not kind:
+                rule = f"Could not set tensor of type {source.dtype.name} to a tensor of type"
+                raise RuntimeError(f"{rule} {kind.name}")
+            made = source
+            if size is not None:
+                made = source.detach().as_strided(size, stride, storage_offset)  # type: ignore[attr-defined]
+        else:
+            made = over_storage(source, kind, storage_offset, size, stride)
+        self.storage, self.ptr, self.form = made.storage, made.ptr, made.form
+        self.storage.version += 1
+        return self
+
+    def new(self, *data: Any, **kwargs: Any) -> Any:
+        """A tensor of the same type, from sizes or data."""
+        return legacy_new(self.form.dtype, *data, **kwargs)
+
+    def apply_(self, callable: Callable[..., Any]) -> Tensor:
+        """Replace every element by a Python function of it. This is slow."""
+        return self._replaced(callable, self)
+
+    def map_(self, tensor: Any, callable: Callable[..., Any]) -> Tensor:
+        """Replace every element by a Python function of it and of that of another tensor."""
+        return self._replaced(callable, self, tensor)
+
+    def map2_(self, x: Any, y: Any, callable: Callable[..., Any]) -> Tensor:
+        """Replace every element by a Python function of it and of those of two tensors."""
+        return self._replaced(callable, self, x, y)
+
+    def _replaced(self, function: Callable[..., Any], *tensors: Any) -> Tensor:
+        values = [x.expand(self.shape).reshape(-1).tolist() for x in tensors]
+        found = [function(*given) for given in zip(*values)]
+        with no_grad():
+            return self.copy_(ops.create.tensor(found, dtype=self.dtype).view(self.shape))
+
+    def share_memory_(self) -> Tensor:
+        """Is not there: memory belongs to one process."""
+        raise NotImplementedError("share_memory_: memory that processes share is not there (yet)")
+
+    def storage_type(self) -> Any:
+        """``FloatStorage`` and so on."""
+        return storage_type(self.form.dtype)
+
+    def as_subclass(self, cls: Any) -> Any:
+        """The same memory as a tensor of class `cls`."""
+        out = self._make_subclass(cls, self)
+        out.node, out.base = self.node, self.base
+        return out
 
     def _random(self, filler: Callable[..., Any], *args: Any) -> Tensor:
         name = filler.__name__.removesuffix("_into")
@@ -483,73 +407,6 @@ class Tensor(Methods):
         if high is None:
             return self._random(random.anything_into, generator)
         return self._random(random.integers_into, int(low or 0), int(high), generator)
-
-
-_CTYPES: dict[dtype, Any] = {
-    dtypes.float32: ctypes.c_float, dtypes.float64: ctypes.c_double, dtypes.bool_: ctypes.c_bool,
-    dtypes.int64: ctypes.c_int64, dtypes.int32: ctypes.c_int32, dtypes.int16: ctypes.c_int16,
-    dtypes.int8: ctypes.c_int8, dtypes.uint8: ctypes.c_uint8,
-}  # fmt: skip
-_TYPE_NAMES = {
-    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
-    "bfloat16": "BFloat16Tensor", "uint8": "ByteTensor", "int8": "CharTensor",
-    "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor", "bool": "BoolTensor",
-    "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
-}  # fmt: skip
-
-
-def _by_type_name(name: str) -> dtype:
-    short = name.removeprefix("torch.")
-    for kind in dtypes.ALL:
-        if _TYPE_NAMES[kind.name] == short:
-            return kind
-    raise ValueError(f"invalid type: '{name}'")
-
-
-def _target(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[dtype | None, bool]:
-    """The type that ``to`` was asked for, and whether it must copy."""
-    kind = kwargs.pop("dtype", None)
-    copy = bool(kwargs.pop("copy", False))
-    check_device(kwargs.pop("device", None))
-    other = kwargs.pop("other", None)
-    for value in (*args, other):
-        if isinstance(value, dtype):
-            kind = value
-        elif isinstance(value, TensorBase):
-            kind = value.dtype
-        elif isinstance(value, (str, device)):
-            check_device(value)
-    return kind, copy
-
-
-def rebuild(cls: type, array: Any, kind: dtype, requires_grad: bool, state: dict[str, Any]) -> Any:
-    """A tensor from its pickled parts."""
-    data = from_array(array)
-    if kind is dtypes.bfloat16:
-        data.form = dense(kind, array.shape)
-    out = Tensor._make_subclass(cls, data, requires_grad)
-    out.__dict__.update(state)
-    return out
-
-
-def _conversions() -> None:
-    names = {
-        "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
-        "bfloat16": dtypes.bfloat16, "int": dtypes.int32, "long": dtypes.int64,
-        "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
-        "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
-    }  # fmt: skip
-    for name, kind in names.items():
-        setattr(Tensor, name, _conversion(name, kind))
-
-
-def _conversion(name: str, kind: dtype) -> Callable[..., Any]:
-    def method(self: Tensor, memory_format: Any = None) -> Any:
-        return self.to(kind)
-
-    method.__name__ = name
-    method.__doc__ = f"Converted to {kind}."
-    return method
 
 
 def _attach_records() -> None:
@@ -590,4 +447,5 @@ def _operator(method: Callable[..., Any]) -> Callable[..., Any]:
 
 bind(Tensor)
 _attach_records()
-_conversions()
+for _name, _method in conversions().items():
+    setattr(Tensor, _name, _method)
