@@ -19,6 +19,7 @@ from argand.autograd.grad_mode import is_inference_mode_enabled as is_inference_
 from argand.autograd.grad_mode import no_grad as no_grad
 from argand.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from argand.device import channels_last as channels_last
+from argand.device import channels_last_3d as channels_last_3d
 from argand.device import contiguous_format as contiguous_format
 from argand.device import device as device
 from argand.device import layout as layout
@@ -50,6 +51,13 @@ from argand.runtime.memory import reset_peak_memory_stats as reset_peak_memory_s
 from argand.runtime.threads import get_num_threads as get_num_threads
 from argand.runtime.threads import set_num_threads as set_num_threads
 from argand.tensor import Tensor as Tensor
+from argand.tensor.legacy import STORAGE_TYPES as _STORAGE_TYPES
+from argand.tensor.legacy import TENSOR_TYPES as _TENSOR_TYPES
+from argand.tensor.legacy import set_default_tensor_type as set_default_tensor_type
+from argand.tensor.buffer import TypedStorage as TypedStorage
+from argand.tensor.buffer import UntypedStorage as UntypedStorage
+from argand.tensor.buffer import is_storage as is_storage
+from argand.tensor.buffer import typename as typename
 from argand.version import __version__ as __version__
 
 if _typing.TYPE_CHECKING:
@@ -79,6 +87,7 @@ def _export_records() -> None:
 
 _export_dtypes()
 _export_records()
+globals().update(_TENSOR_TYPES | _STORAGE_TYPES)
 
 
 from argand import cuda as cuda  # noqa: E402

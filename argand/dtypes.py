@@ -87,7 +87,7 @@ ALL = (
 
 _COMPLEX_OF = {float16: complex64, bfloat16: complex64, float32: complex64, float64: complex128}
 _REAL_OF = {complex64: float32, complex128: float64}
-_OF_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
+_OF_PYTHON: dict[Any, dtype] = {bool: bool_, int: int64, float: float64, complex: complex128}
 _BY_NUMPY = {t.numpy: t for t in ALL if t is not bfloat16}
 
 
@@ -131,11 +131,11 @@ def as_dtype(name: str, value: object) -> dtype:
     """
     if isinstance(value, dtype):
         return value
-    found = _OF_PYTHON.get(value)  # type: ignore[call-overload]
+    found = _OF_PYTHON.get(value)
     if found is None:
         rule = f"argument 'dtype' must be torch.dtype, not {type(value).__name__}"
         raise TypeError(f"{name}(): {rule}")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @cache

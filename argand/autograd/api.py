@@ -65,7 +65,7 @@ def _one(output: Any) -> Any:
     """The gradient of a single element with respect to itself."""
     layout = output.form
     seed = _ones.get(layout)
-    if seed is not None and seed.storage.version == 0:  # nobody has changed it in a hook
+    if seed is not None and seed.buffer.version == 0:  # nobody has changed it in a hook
         return alias(seed)
     kind = _CTYPES.get(layout.dtype.name)
     if kind is None:

@@ -214,7 +214,7 @@ def _record(
     outputs = tuple([_view_of(o) if _is_returned(o, args, ctx) else o for o in returned])
     backward = _backward(cls, ctx, args, outputs)
     saved = ctx._saved
-    versions = tuple([x.storage.version if isinstance(x, TensorBase) else None for x in saved])
+    versions = tuple([x.buffer.version if isinstance(x, TensorBase) else None for x in saved])
     ctx._returned = {
         place: number
         for place, x in enumerate(saved)
@@ -301,7 +301,7 @@ def _is_returned(x: Any, args: Sequence[Any], ctx: FunctionCtx) -> bool:
 
 
 def _shows_one_of(x: Any, group: Sequence[Any]) -> bool:
-    return any(isinstance(y, TensorBase) and x.storage is y.storage for y in group)
+    return any(isinstance(y, TensorBase) and x.buffer is y.buffer for y in group)
 
 
 def _view_of(x: Any) -> Any:

@@ -62,7 +62,7 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
 def increment_version(tensor: Any) -> None:
     """Count one more in-place change of a tensor, or of several."""
     for x in (tensor,) if isinstance(tensor, TensorBase) else tensor:
-        x.storage.version += 1
+        x.buffer.version += 1
 
 
 # ---- what nodes save ----------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class Node:
             if version is None:
                 continue
             tensor = values[i]
-            if tensor.storage.version != version:
+            if tensor.buffer.version != version:
                 if type(tensor) is not Packed:
                     raise RuntimeError(_changed(self.label, tensor, version))
                 tensor = values[i] = tensor.unpack()
@@ -134,7 +134,7 @@ def _changed(name: str, tensor: Any, version: int) -> str:
     return (
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [{tensor.type()} {list(tensor.shape)}], which is{made_by} saved for {name}, "
-        f"is at version {tensor.storage.version}; expected version {version} instead. Hint: clone "
+        f"is at version {tensor.buffer.version}; expected version {version} instead. Hint: clone "
         "the tensor before changing it, or change it out of place; torch.autograd.detect_anomaly() "
         f"shows the line that called {name.removesuffix('0').removesuffix('Backward')}."
     )
@@ -326,7 +326,7 @@ def _is_free(gradient: Any) -> bool:
     A delivery holds a gradient by the results of its node, the loop over them, and the arguments of
     the functions down to here; one more reference means that somebody else could change it.
     """
-    return sys.getrefcount(gradient) <= DELIVERED and sys.getrefcount(gradient.storage) == 2
+    return sys.getrefcount(gradient) <= DELIVERED and sys.getrefcount(gradient.buffer) == 2
 
 
 # Python 3.10 keeps the arguments of a call on the caller's stack as well

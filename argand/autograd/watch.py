@@ -48,10 +48,10 @@ def _pack(node: Node, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) 
     saved, versions = list(node.saved), list(node.versions)
     for i, tensor in enumerate(saved):
         if isinstance(tensor, TensorBase) and versions[i] is not None:
-            before = tensor.storage.version
+            before = tensor.buffer.version
             with no_grad():
                 value = pack(tensor)
-            if tensor.storage.version != before:
+            if tensor.buffer.version != before:
                 raise RuntimeError(
                     "A saved tensor pack hook is modifying its input in place. Tensors provided as "
                     "input to pack hook can not be modified by in-place operations as this can "

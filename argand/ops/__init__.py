@@ -18,6 +18,7 @@ from argand.ops import fold as fold
 from argand.ops import gamma as gamma
 from argand.ops import index as index
 from argand.ops import inplace as inplace
+from argand.ops import interchange as interchange
 from argand.ops import join as join
 from argand.ops import linalg as linalg
 from argand.ops import logic as logic

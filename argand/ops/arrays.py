@@ -35,12 +35,12 @@ def require(x: Any) -> Any:
 class _Memory:
     """Lets NumPy see a tensor's memory, and keeps it alive."""
 
-    __slots__ = ("__array_interface__", "storage")
+    __slots__ = ("__array_interface__", "buffer")
 
     def __init__(self, x: TensorBase) -> None:
         layout = x.form
         size = layout.dtype.itemsize
-        self.storage = x.storage
+        self.buffer = x.buffer
         self.__array_interface__ = {
             "version": 3,
             "shape": tuple(layout.shape),

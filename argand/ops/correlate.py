@@ -54,7 +54,7 @@ def _back(result: Any, kind: Any) -> Any:
 
 def _reshaped(x: Any, *shape: int) -> Any:
     """A row-major tensor in another shape, outside of any graph."""
-    return make(x.storage, dense(x.form.dtype, shape), x.ptr)
+    return make(x.buffer, dense(x.form.dtype, shape), x.ptr)
 
 
 def _columns(images: Any, sizes: Sizes, groups: int) -> Any:

@@ -47,7 +47,15 @@ def from_numpy(ndarray: Any) -> Any:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    return from_array(ndarray)
+    return from_array(_forward(ndarray))
+
+
+def _forward(array: Any) -> Any:
+    """An array, if no dimension runs backwards in memory; raises ValueError."""
+    if any(step < 0 for step in array.strides) and array.size:
+        rule = "at least one stride in the given numpy array is negative, and tensors with negative"
+        raise ValueError(f"{rule} strides are not supported (make a copy with array.copy())")
+    return array
 
 
 def _copy_in(array: Any, kind: dtype) -> Any:
@@ -124,6 +132,9 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None,
     tensor([[1, 2],
             [3, 4]])
     """
+    check_available(device)
+    if dtype is not None:
+        dtype = as_dtype("tensor", dtype)
     if isinstance(data, TensorBase):
         out = clone.body(data) if dtype is None else data.detach().to(dtype, copy=True)  # type: ignore[attr-defined]
         return require(out) if requires_grad else out
@@ -132,7 +143,7 @@ def tensor(data: Any, *, dtype: dtype | None = None, device: Any = None,
         dtype = dtype or kinds[0]
         data = _without_tensors(data)
     try:
-        array = np.asarray(data)
+        array = _forward(np.asarray(data))
     except ValueError as error:
         raise ValueError(f"tensor: nested sequences must have equal lengths ({error})") from None
     except OverflowError as error:
@@ -162,10 +173,11 @@ def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Any:
     >>> as_tensor([1, 2])
     tensor([1, 2])
     """
+    check_available(device)
     if isinstance(data, TensorBase):
         return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined]
     if isinstance(data, np.ndarray):
-        shared = from_array(data)
+        shared = from_array(_forward(data))
         return shared if dtype is None else shared.to(dtype)
     return tensor.body(data, dtype=dtype)
 
@@ -568,5 +580,5 @@ def eye(n: int, m: int | None = None, **kwargs: Any) -> Any:
     out = fill(new(dense(kind, (n, columns))), 0)
     count = min(n, columns)
     if count:
-        fill(make(out.storage, strided(kind, (count,), (columns + 1,))), 1)
+        fill(make(out.buffer, strided(kind, (count,), (columns + 1,))), 1)
     return options.finish(out)

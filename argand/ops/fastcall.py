@@ -10,9 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from argand.autograd.grad_mode import mode
+from argand.ops.record import to_number
 from argand.runtime.tensor_base import TensorBase, current_type
 
 _new = object.__new__
+
+
+def is_foreign(value: Any) -> bool:
+    """Whether a value is neither a tensor nor a number."""
+    return not isinstance(value, TensorBase) and to_number(value) is None
 
 
 def unary_call(record: Any) -> Callable[..., Any]:
@@ -26,8 +32,8 @@ def unary_call(record: Any) -> Callable[..., Any]:
         if plan is None:
             return record.apply((input,), record._static)
         out = _new(kind[0])
-        out.storage = storage = plan.new(input.ptr)
-        out.ptr = storage.ptr
+        out.buffer = buffer = plan.new(input.ptr)
+        out.ptr = buffer.ptr
         out.form = plan.form
         out.node = out.grad = out.base = None
         if input.node is not None and mode.enabled:
@@ -37,8 +43,11 @@ def unary_call(record: Any) -> Callable[..., Any]:
     return _named(call, record)
 
 
-def binary_call(record: Any) -> Callable[..., Any]:
-    """A call with two operands, the first a tensor; the other one may be a number."""
+def binary_call(record: Any, operator: bool = False) -> Callable[..., Any]:
+    """A call with two operands, the first a tensor; the other one may be a number.
+
+    As an `operator` it leaves what is neither to the other operand's class, as Python has it.
+    """
     fast, kind = record.fast, current_type
 
     def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
@@ -48,10 +57,12 @@ def binary_call(record: Any) -> Callable[..., Any]:
         tensor = isinstance(other, TensorBase)
         plan = fast.get((input.form, other.form if tensor else type(other)))
         if plan is None:
+            if operator and is_foreign(other):
+                return NotImplemented
             return record.apply((input, other), record._static)
         out = _new(kind[0])
-        out.storage = storage = plan.new(input.ptr, other.ptr if tensor else other)
-        out.ptr = storage.ptr
+        out.buffer = buffer = plan.new(input.ptr, other.ptr if tensor else other)
+        out.ptr = buffer.ptr
         out.form = plan.form
         out.node = out.grad = out.base = None
         if (input.node is not None or (tensor and other.node is not None)) and mode.enabled:
@@ -71,14 +82,14 @@ def binary_in_place(record: Any) -> Callable[..., Any]:
         (other,) = args
         tensor = isinstance(other, TensorBase)
         plan = plans.get((input.form, other.form if tensor else type(other)))
-        if plan is None or (tensor and other.storage is input.storage and other is not input):
+        if plan is None or (tensor and other.buffer is input.buffer and other is not input):
             return record.apply_in_place((input, other), record._static)
         if (
             input.node is not None or input.base is not None or (tensor and other.node is not None)
         ) and mode.enabled:
             return record.apply_in_place((input, other), record._static)
         plan.run(input.ptr, other.ptr if tensor else other, input.ptr)
-        input.storage.version += 1
+        input.buffer.version += 1
         return input
 
     return _named(call, record)

@@ -130,7 +130,7 @@ class Reduction(Record):
         first_output = len(saved)
         if self.saves_output:
             saved += [alias(o) for o in outputs]
-        versions = [s.storage.version for s in saved]
+        versions = [s.buffer.version for s in saved]
         node = Node(plan.name, (x.node,), plan.backward, tuple(saved), tuple(versions),
                     first_output, len(outputs))  # fmt: skip
         if len(outputs) == 1:

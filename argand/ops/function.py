@@ -73,7 +73,7 @@ def _write(name: str, out: Any, result: Any) -> Any:
     form = result.form
     fit_out(name, out, form.shape, form.strides if form.dense else None)
     copier.into(out, result)
-    out.storage.version += 1
+    out.buffer.version += 1
     return out
 
 
@@ -95,7 +95,7 @@ def changing(record: Computed) -> Callable[..., Any]:
             )
         check_cast(f"{name}_", result.form.dtype, self.form.dtype)
         copier.into(self, result)
-        self.storage.version += 1
+        self.buffer.version += 1
         if recorded:
             if result.form.dtype is not self.form.dtype:
                 result = result.to(self.form.dtype)
@@ -116,7 +116,7 @@ def reshaping(record: Computed) -> Callable[..., Any]:
         before.node = self.node if recorded else None
         shown = record(before, *args, **kwargs)
         self.form, self.ptr = shown.form, shown.ptr
-        self.storage.version += 1
+        self.buffer.version += 1
         if recorded:
             self.node = shown.node
         return self
@@ -184,7 +184,7 @@ class Operation(Computed):
             edges.append(x.node)
             if kept:
                 saved.append(x)
-                versions.append(x.storage.version)
+                versions.append(x.buffer.version)
             else:
                 saved.append(x.form)
                 versions.append(None)
@@ -192,12 +192,12 @@ class Operation(Computed):
         if self._extras:
             out, *extras = out
             saved += extras
-            versions += [x.storage.version for x in extras]
+            versions += [x.buffer.version for x in extras]
         several = type(out) is tuple
         if self._saves_out:
             for o in out if several else (out,):
                 saved.append(alias(o))
-                versions.append(o.storage.version)
+                versions.append(o.buffer.version)
         node = Node(self._shown, tuple(edges), self._backward, tuple(saved), tuple(versions),
                     NO_OUTPUTS if self._extras else first_output,
                     len(out) if several else 1)  # fmt: skip
@@ -245,7 +245,7 @@ class View(Computed):
         if plan is None:
             plan = self.plans[x.form, settings] = self._prepare(x.form, settings)
         layout, offset, backward = plan
-        out = make(x.storage, layout, x.ptr + offset)
+        out = make(x.buffer, layout, x.ptr + offset)
         note_view(out, x)
         if x.node is not None and mode.enabled:
             out.node = Node(self._shown, (x.node,), backward)

@@ -18,7 +18,7 @@ from argand.runtime.tensor_base import TensorBase
 
 def _finish(target: Any, node: Node | None) -> Any:
     """Note that `target` was changed, and by which operation when that is recorded."""
-    target.storage.version += 1
+    target.buffer.version += 1
     if node is not None:
         adopt(target, node)
     return target

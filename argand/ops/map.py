@@ -251,6 +251,9 @@ class Elementwise(Record):
     def method(self) -> Callable[..., Any]:
         return self.function() if self.arity <= 2 else super().method()
 
+    def operator(self) -> Callable[..., Any]:
+        return binary_call(self, operator=True) if self.arity == 2 else self.function()
+
     def _compile(
         self,
         trace: Trace,
@@ -333,10 +336,10 @@ class Elementwise(Record):
             outputs[0].node = Node(name, edges, function)
             return
         saved = [operands[i] for i in saves]
-        versions = [x.storage.version if isinstance(x, TensorBase) else None for x in saved]
+        versions = [x.buffer.version if isinstance(x, TensorBase) else None for x in saved]
         for number in saves_outputs:
             saved.append(alias(outputs[number]))
-            versions.append(outputs[number].storage.version)
+            versions.append(outputs[number].buffer.version)
         node = Node(name, edges, function, tuple(saved), tuple(versions), len(saves), len(outputs))
         if len(outputs) == 1:
             outputs[0].node = node
@@ -402,7 +405,7 @@ class Elementwise(Record):
             given = self._kept(plan, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
         plan.run(*ordered(words, plan.trace), target.ptr)
-        target.storage.version += 1
+        target.buffer.version += 1
         if recorded:
             self.attach(plan, given, (target,))
             del given  # who holds the memory tells whether there are views
@@ -416,7 +419,7 @@ class Elementwise(Record):
         before.node = target.node
         given = [before]
         for x in operands[1:]:
-            if isinstance(x, TensorBase) and x.storage is target.storage:
+            if isinstance(x, TensorBase) and x.buffer is target.buffer:
                 node, x = x.node, x.clone()  # type: ignore[attr-defined]
                 x.node = node
             given.append(x)
@@ -461,7 +464,7 @@ class Elementwise(Record):
         check_overlap(self.name, out, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
         plan.run(*ordered(words, plan.trace), out.ptr)
-        out.storage.version += 1
+        out.buffer.version += 1
         return out
 
 

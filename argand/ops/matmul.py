@@ -19,7 +19,7 @@ from argand.ops.shape import permuted
 from argand.runtime import memory, threads
 from argand.runtime.layout import Layout, broadcast_shapes, dense, expanded_strides
 from argand.runtime.memory import allocate
-from argand.runtime.tensor_base import make
+from argand.runtime.tensor_base import TensorBase, make
 
 Launcher = Callable[..., Any]  # launcher(addresses of the operands) -> the output's buffer
 _launchers: dict[tuple[Any, ...], tuple[Launcher, Layout]] = {}
@@ -109,7 +109,7 @@ def _by_numpy(views: Any, bias: Layout | None, out: Layout) -> Launcher:
         result = new(out)
         if out.numel:
             as_array(result)[...] = total
-        return result.storage
+        return result.buffer
 
     return launch
 
@@ -186,6 +186,9 @@ def matmul(input: Any, other: Any) -> Any:
     >>> argand.eye(2) @ argand.tensor([1.0, 2.0])
     tensor([1., 2.])
     """
+    if not isinstance(other, TensorBase):
+        rule = f"argument 'other' must be Tensor, not {type(other).__name__}"
+        raise TypeError(f"matmul(): {rule}")
     left, right = input.form.ndim, other.form.ndim
     if left >= 2 and right >= 2:
         return product_of(input, other)

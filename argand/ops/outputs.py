@@ -88,9 +88,9 @@ def fit_out(
 def resize(x: TensorBase, shape: Sequence[int]) -> None:
     """Give `x` another shape, row-major; what its memory holds stays, the rest is uninitialized."""
     layout = dense(x.form.dtype, shape)
-    room = x.storage.nbytes - (x.ptr - x.storage.ptr)
+    room = x.buffer.nbytes - (x.ptr - x.buffer.ptr)
     if layout.nbytes > room:
         grown = allocate(layout.nbytes)
         ctypes.memmove(grown.ptr, x.ptr, max(room, 0))
-        x.storage, x.ptr = grown, grown.ptr
+        x.buffer, x.ptr = grown, grown.ptr
     x.form = layout

@@ -289,10 +289,10 @@ def normal_into(out: Any, mean: float, std: float, generator: Generator | None) 
     raw = source.draw(part, count)
     target = out if kind is work else new(dense(work, out.shape))
     whole = count // 16 * 16
-    _sixteens(raw, make(target.storage, dense(work, (whole,)), target.ptr), whole)
+    _sixteens(raw, make(target.buffer, dense(work, (whole,)), target.ptr), whole)
     if count % 16:
         last = target.ptr + (count - 16) * work.itemsize
-        _sixteens(source.draw(part, 16), make(target.storage, dense(work, (16,)), last), 16)
+        _sixteens(source.draw(part, 16), make(target.buffer, dense(work, (16,)), last), 16)
     if target is not out:
         copier.into(out, target)
     if mean != 0 or std != 1:

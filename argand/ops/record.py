@@ -164,6 +164,17 @@ class Record:
 
         return method
 
+    def operator(self) -> Callable[..., Any]:
+        """What the special methods in `operators` are: operands of other classes may answer."""
+        call = self.method()
+
+        def method(self: TensorBase, *args: Any) -> Any:
+            if args and not isinstance(args[0], TensorBase) and to_number(args[0]) is None:
+                return NotImplemented
+            return call(self, *args)
+
+        return method
+
     def in_place_method(self) -> Callable[..., Any]:
         """What ``Tensor.name_`` is."""
         raise NotImplementedError(f"{self.name} has no in-place form")

@@ -118,8 +118,8 @@ class RowOperation(Record):
         if plan is None:
             plan = self.plans[key] = self.prepare([x.form for x in operands], dim)
         if plan.single:
-            storage = plan.new(operands[0].ptr) if one else plan.new(*[x.ptr for x in operands])
-            return plan, (make(storage, plan.layouts[0]),)
+            buffer = plan.new(operands[0].ptr) if one else plan.new(*[x.ptr for x in operands])
+            return plan, (make(buffer, plan.layouts[0]),)
         buffers = [allocate(layout.nbytes) for layout in plan.layouts]
         plan.run(*[x.ptr for x in operands], *[b.ptr for b in buffers])
         return plan, tuple([make(b, layout) for b, layout in zip(buffers, plan.layouts)])
@@ -158,12 +158,12 @@ class RowOperation(Record):
         if gradient is None:
             return
         saved = [operands[i] for i in gradient.saves]
-        versions = [x.storage.version for x in saved]
+        versions = [x.buffer.version for x in saved]
         first_output = len(saved)
         for number in range(len(outputs)):
             if number in gradient.saves_outputs:
                 saved.append(alias(outputs[number]))
-                versions.append(outputs[number].storage.version)
+                versions.append(outputs[number].buffer.version)
         derived, shapes = gradient.derived, plan.layouts
 
         def backward(node: Node, *arrived: Any) -> Sequence[Any]:

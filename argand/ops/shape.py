@@ -22,7 +22,7 @@ Strided = tuple[Layout, int]  # a layout, and the element of the old one where i
 
 def view_of(x: TensorBase, layout: Layout, offset: int = 0) -> Any:
     """A view of `x` from its element `offset` on."""
-    out = make(x.storage, layout, x.ptr + offset * layout.dtype.itemsize)
+    out = make(x.buffer, layout, x.ptr + offset * layout.dtype.itemsize)
     note_view(out, x)
     return out
 

@@ -75,13 +75,13 @@ def as_strided(input: Any, size: Sequence[int], stride: Sequence[int],
     here = input.storage_offset()
     at = here if storage_offset is None else storage_offset
     low, high = layout.span()
-    capacity = input.storage.nbytes // layout.dtype.itemsize
+    capacity = input.buffer.nbytes // layout.dtype.itemsize
     if layout.numel and (at + low < 0 or at + high >= capacity):
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {at}, and "
             f"itemsize {layout.dtype.itemsize} requiring a storage size of "
             f"{(at + high + 1) * layout.dtype.itemsize} are out of bounds for storage of size "
-            f"{input.storage.nbytes}"
+            f"{input.buffer.nbytes}"
         )
     return restrided(input, tuple(size), tuple(stride), at - here)
 

@@ -185,7 +185,7 @@ class Bundle:
         self.fresh = False
         for p, q in zip(self.params, params):
             if p is q:
-                p.storage.version += 1
+                p.buffer.version += 1
             else:
                 with no_grad():
                     p.copy_(q)

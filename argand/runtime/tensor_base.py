@@ -13,7 +13,7 @@ class TensorBase:
     """What kernels and the graph need of a tensor. `argand.Tensor` adds the operations.
 
     Attributes:
-        storage: the buffer that holds the elements; views share it.
+        buffer: what holds the elements; views share it.
         ptr: the address of the first element.
         form: type, shape and strides.
         node: where gradients go: None for constants, a graph node, or one output of a node.
@@ -21,9 +21,9 @@ class TensorBase:
         base: the tensor this one is a view of, or None.
     """
 
-    __slots__ = ("storage", "ptr", "form", "node", "grad", "base")
+    __slots__ = ("buffer", "ptr", "form", "node", "grad", "base")
 
-    storage: Buffer
+    buffer: Buffer
     ptr: int
     form: Layout
     node: Any
@@ -55,11 +55,11 @@ def bind(kind: type[TensorBase]) -> None:
     current_type[0] = kind
 
 
-def make(storage: Buffer, layout: Layout, ptr: int | None = None) -> Any:
-    """A tensor over `storage`, outside of any graph."""
+def make(buffer: Buffer, layout: Layout, ptr: int | None = None) -> Any:
+    """A tensor over `buffer`, outside of any graph."""
     out = _new(current_type[0])
-    out.storage = storage
-    out.ptr = storage.ptr if ptr is None else ptr
+    out.buffer = buffer
+    out.ptr = buffer.ptr if ptr is None else ptr
     out.form = layout
     out.node = out.grad = out.base = None
     return out
@@ -67,6 +67,6 @@ def make(storage: Buffer, layout: Layout, ptr: int | None = None) -> Any:
 
 def alias(tensor: TensorBase) -> Any:
     """Another tensor over the same memory, outside of any graph."""
-    return make(tensor.storage, tensor.form, tensor.ptr)
+    return make(tensor.buffer, tensor.form, tensor.ptr)
 
 

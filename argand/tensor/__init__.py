@@ -20,6 +20,7 @@ from argand.autograd.node import (
 from argand.ops import random
 from argand.ops.arrays import as_array, require
 from argand.ops.copies import converted, ordered_strides
+from argand.ops.fastcall import is_foreign
 from argand.ops.history import adopt, base_of, check_written, is_recorded
 from argand.ops.index import get_item, set_item
 from argand.ops.outputs import resize
@@ -62,7 +63,7 @@ class Tensor(Facts, Conversion, Interchange, Saving):
     def _make_subclass(cls: type, data: Any, require_grad: bool = False) -> Any:
         """A tensor of class `cls` over the memory of `data`, as a leaf."""
         out: Any = object.__new__(cls)
-        out.storage, out.ptr, out.form = data.storage, data.ptr, data.form
+        out.buffer, out.ptr, out.form = data.buffer, data.ptr, data.form
         out.node = out.grad = out.base = None
         return require(out) if require_grad else out
 
@@ -111,16 +112,16 @@ class Tensor(Facts, Conversion, Interchange, Saving):
     @property
     def data(self) -> Tensor:
         """The same memory outside of the graph; changes to it are not noticed by backward."""
-        memory = wrap(self.storage.ptr, self.storage.nbytes, self.storage)  # has its own version
+        memory = wrap(self.buffer.ptr, self.buffer.nbytes, self.buffer)  # has its own version
         return make(memory, self.form, self.ptr)
 
     @data.setter
     def data(self, other: Tensor) -> None:
-        self.storage, self.ptr, self.form = other.storage, other.ptr, other.form
+        self.buffer, self.ptr, self.form = other.buffer, other.ptr, other.form
 
     @property
     def _version(self) -> int:
-        return int(self.storage.version)
+        return int(self.buffer.version)
 
     @property
     def _base(self) -> Any:
@@ -146,7 +147,7 @@ class Tensor(Facts, Conversion, Interchange, Saving):
     def mH(self) -> Tensor:
         """The last two dimensions exchanged (and elements conjugated)."""
         self._check_matrix("mH")
-        turned = self.transpose(-2, -1)
+        turned: Any = self.transpose(-2, -1)
         return turned.conj() if self.is_complex() else turned
 
     def _check_matrix(self, name: str) -> None:
@@ -171,7 +172,8 @@ class Tensor(Facts, Conversion, Interchange, Saving):
         if not isinstance(element, (TensorBase, *NUMBERS)):
             rule = "Tensor.__contains__ only supports Tensor or scalar"
             raise RuntimeError(f"{rule}, but you passed in a {type(element)}.")
-        return bool((self == element).any())
+        equal: Any = self == element
+        return bool(equal.any())
 
     def __getitem__(self, index: Any) -> Any:
         return get_item(self, index)
@@ -181,6 +183,14 @@ class Tensor(Facts, Conversion, Interchange, Saving):
 
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Tensor does not support deleting items")
+
+    def __pos__(self) -> Any:
+        if self.form.dtype is dtypes.bool_:
+            raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+        return self
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return NotImplemented if is_foreign(other) else ops.matmul.matmul(other, self)
 
     def __reversed__(self) -> Any:
         return self[::-1] if self.form.ndim else self
@@ -301,7 +311,7 @@ class Tensor(Facts, Conversion, Interchange, Saving):
         if memory_format is not None:
             strides = ordered_strides(self.form, memory_format)
             self.form = strided(self.form.dtype, self.form.shape, strides)
-        self.storage.version += 1
+        self.buffer.version += 1
         return self
 
     def resize_as_(self, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
@@ -338,8 +348,8 @@ class Tensor(Facts, Conversion, Interchange, Saving):
                 made = source.detach().as_strided(size, stride, storage_offset)  # type: ignore[attr-defined]
         else:
             made = over_storage(source, kind, storage_offset, size, stride)
-        self.storage, self.ptr, self.form = made.storage, made.ptr, made.form
-        self.storage.version += 1
+        self.buffer, self.ptr, self.form = made.buffer, made.ptr, made.form
+        self.buffer.version += 1
         return self
 
     def new(self, *data: Any, **kwargs: Any) -> Any:
@@ -417,7 +427,7 @@ def _attach_records() -> None:
             for name in (record.name, *record.aliases):
                 setattr(Tensor, name, _named(method, name, record.__doc__))
         for name in record.operators:
-            setattr(Tensor, name, _operator(method))
+            setattr(Tensor, name, record.operator())
         if record.in_place and record.as_method:
             changing = record.in_place_method()
             for name in (record.name, *record.aliases):
@@ -438,10 +448,6 @@ def _named(method: Any, name: str, doc: str | None) -> Any:
         method.__name__ = name
         method.__qualname__ = f"Tensor.{name}"
         method.__doc__ = doc
-    return method
-
-
-def _operator(method: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 

@@ -109,7 +109,7 @@ class Conversion(Methods):
                 return self
             return self.clone(memory_format=order)
         out = converted(self, kind)
-        return out if order is None else out.contiguous(memory_format=order)
+        return out if order in (None, preserve_format) else out.contiguous(memory_format=order)
 
     def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
         """The name of the type, or the tensor converted to another."""

@@ -23,7 +23,6 @@ class Facts(Methods):
     is_sparse = is_quantized = is_meta = is_cuda = is_nested = is_mkldnn = is_sparse_csr = False
     is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_maia = is_vulkan = volatile = False
     name = None
-    names = property(lambda self: (None,) * self.ndim)
 
     @property
     def itemsize(self) -> int:
@@ -124,7 +123,7 @@ class Facts(Methods):
 
     def storage_offset(self) -> int:
         """Elements between the begin of the storage and the first element."""
-        return (self.ptr - self.storage.ptr) // self.form.dtype.itemsize
+        return (self.ptr - self.buffer.ptr) // self.form.dtype.itemsize
 
     def untyped_storage(self) -> UntypedStorage:
         """The memory as bytes.
@@ -133,7 +132,7 @@ class Facts(Methods):
         >>> argand.zeros(3, dtype=argand.int16).untyped_storage().nbytes()
         6
         """
-        return UntypedStorage(self.storage)
+        return UntypedStorage(self.buffer)
 
     def storage(self) -> TypedStorage:
         """The memory as elements."""
@@ -143,7 +142,7 @@ class Facts(Methods):
 
     def is_set_to(self, tensor: Any) -> bool:
         """Whether another tensor shows exactly the same memory in the same way."""
-        same = root(self.storage) is root(tensor.storage) and self.ptr == tensor.ptr
+        same = root(self.buffer) is root(tensor.buffer) and self.ptr == tensor.ptr
         return same and self.form is tensor.form
 
     def is_shared(self) -> bool:
@@ -160,7 +159,7 @@ class Facts(Methods):
 
     # ---- what other layouts have ----------------------------------------------------------
 
-    def to_dense(self, dtype: Any = None, *, masked_grad: bool = True) -> Any:
+    def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool = True) -> Any:
         """The tensor itself: it is no sparse one."""
         return self if dtype is None else self.to(dtype)
 

@@ -49,8 +49,9 @@ class Interchange(Methods):
         return array.copy() if copy else array
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        """The result of a NumPy function as a tensor."""
-        return from_numpy(np.asarray(array))
+        """The result of a NumPy function as a tensor; truth values as PyTorch has them here."""
+        made = np.asarray(array)
+        return from_numpy(made.astype(np.uint8) if made.dtype == np.bool_ else made)
 
     def __dlpack__(self, **options: Any) -> Any:
         """The memory as a DLPack capsule, for ``from_dlpack`` of another library.

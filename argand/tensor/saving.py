@@ -15,7 +15,7 @@ from argand.runtime.tensor_base import current_type, make
 from argand.tensor.base import Methods
 from argand.tensor.storage import reduce_buffer, root
 
-copyreg.pickle(type(allocate(0)), reduce_buffer)  # type: ignore[arg-type]
+copyreg.pickle(type(allocate(0)), reduce_buffer)
 
 
 class Saving(Methods):
@@ -23,7 +23,7 @@ class Saving(Methods):
 
     __slots__ = ()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
         """A copy with memory of its own, but for tensors of the same `deepcopy`.
 
         Raises:
@@ -37,7 +37,7 @@ class Saving(Methods):
             raise RuntimeError(message("deepcopy", rule, hint="detach the tensor first"))
         if id(self) in memo:
             return memo[id(self)]
-        out = rebuild(*self._parts(copy.deepcopy(root(self.storage), memo)))
+        out = rebuild(*self._parts(copy.deepcopy(root(self.buffer), memo)))
         memo[id(self)] = out
         out.grad = copy.deepcopy(self.grad, memo)
         out.__dict__ = copy.deepcopy(self.__dict__, memo)
@@ -45,13 +45,13 @@ class Saving(Methods):
 
     def _parts(self, buffer: Buffer) -> tuple[Any, ...]:
         """The arguments of `rebuild` for this tensor over `buffer`."""
-        start = self.ptr - root(self.storage).ptr
+        start = self.ptr - root(self.buffer).ptr
         layout = self.form
         where = (layout.dtype, tuple(layout.shape), layout.strides, start)
         return type(self), buffer, *where, self.node is not None, {}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        *parts, state = self._parts(root(self.storage))
+        *parts, state = self._parts(root(self.buffer))
         return rebuild, (*parts, state or dict(self.__dict__))
 
 

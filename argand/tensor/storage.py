@@ -18,7 +18,7 @@ from argand.dtypes import dtype
 from argand.ops.arrays import as_array
 from argand.runtime.layout import contiguous_strides, dense, strided
 from argand.runtime.memory import Buffer, allocate
-from argand.runtime.tensor_base import make
+from argand.runtime.tensor_base import TensorBase, make
 
 
 def root(buffer: Buffer) -> Buffer:
@@ -214,6 +214,33 @@ class TypedStorage(_Storage):
 
     def _kind(self) -> str:
         return f"torch.storage.TypedStorage(dtype={self.dtype}, device=cpu)"
+
+
+def is_storage(obj: Any, /) -> bool:
+    """Whether `obj` is a storage.
+
+    >>> import argand
+    >>> is_storage(argand.ones(1).untyped_storage())
+    True
+    """
+    return isinstance(obj, _Storage)
+
+
+def typename(obj: Any, /) -> str:
+    """The name of the type of a tensor, or of the class of anything else.
+
+    >>> import argand
+    >>> typename(argand.ones(1)), typename(3)
+    ('torch.FloatTensor', 'int')
+    """
+    if isinstance(obj, TensorBase):
+        return str(obj.type())  # type: ignore[attr-defined]
+    kind = type(obj)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def over_storage(
