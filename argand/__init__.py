@@ -54,10 +54,10 @@ from argand.tensor import Tensor as Tensor
 from argand.tensor.legacy import STORAGE_TYPES as _STORAGE_TYPES
 from argand.tensor.legacy import TENSOR_TYPES as _TENSOR_TYPES
 from argand.tensor.legacy import set_default_tensor_type as set_default_tensor_type
-from argand.tensor.buffer import TypedStorage as TypedStorage
-from argand.tensor.buffer import UntypedStorage as UntypedStorage
-from argand.tensor.buffer import is_storage as is_storage
-from argand.tensor.buffer import typename as typename
+from argand.tensor.storage import TypedStorage as TypedStorage
+from argand.tensor.storage import UntypedStorage as UntypedStorage
+from argand.tensor.storage import is_storage as is_storage
+from argand.tensor.storage import typename as typename
 from argand.version import __version__ as __version__
 
 if _typing.TYPE_CHECKING:

@@ -170,7 +170,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 @composite(
     as_method=False, out="", samples=lambda draw: [call(draw(2).detach())], unpredictable=True
 )
-def to_dlpack(tensor: Any) -> Any:
+def to_dlpack(tensor: Any) -> object:
     """A DLPack capsule over the memory of a tensor.
 
     >>> import argand

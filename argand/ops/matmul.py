@@ -19,7 +19,7 @@ from argand.ops.shape import permuted
 from argand.runtime import memory, threads
 from argand.runtime.layout import Layout, broadcast_shapes, dense, expanded_strides
 from argand.runtime.memory import allocate
-from argand.runtime.tensor_base import TensorBase, make
+from argand.runtime.tensor_base import make
 
 Launcher = Callable[..., Any]  # launcher(addresses of the operands) -> the output's buffer
 _launchers: dict[tuple[Any, ...], tuple[Launcher, Layout]] = {}
@@ -186,7 +186,7 @@ def matmul(input: Any, other: Any) -> Any:
     >>> argand.eye(2) @ argand.tensor([1.0, 2.0])
     tensor([1., 2.])
     """
-    if not isinstance(other, TensorBase):
+    if not hasattr(other, "form"):
         rule = f"argument 'other' must be Tensor, not {type(other).__name__}"
         raise TypeError(f"matmul(): {rule}")
     left, right = input.form.ndim, other.form.ndim
