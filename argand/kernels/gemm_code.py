@@ -55,6 +55,10 @@ PARAMETERS = (
     "column_step",  # and to the one beside: one of the two steps is 1
     "tiles_at",  # place of the table of tiles for whole panels
     "last_tiles_at",  # and for the last panel
+    "patches_at",  # place of the table of an operand that is an image: see conv_patch
+    "image_depth",  # k of an image, where A and B go on in the next one after so many
+    "a_jump",  # bytes from where A would go on
+    "b_jump",
     "batch_dims",
     "batch_at",  # place of the table of the batch: size, strides of A, B, C, bias
     # a shared product: see gemm_share
@@ -82,14 +86,16 @@ NUMBER = {name: number for number, name in enumerate(PARAMETERS)}
 class Body(Writer):
     """A writer that knows the names of parameters (``%p``) and of the fields of a ``%task``."""
 
+    number = NUMBER
+
     def parameter(self, name: str, kind: str = "i64") -> str:
-        return self.word("%p", NUMBER[name], kind)
+        return self.word("%p", self.number[name], kind)
 
     def parameters(self, *names: str) -> list[str]:
         return [self.parameter(name) for name in names]
 
     def set_parameter(self, base: str, name: str, value: str) -> None:
-        self.line(f"store i64 {value}, ptr {self.address(base, NUMBER[name])}")
+        self.line(f"store i64 {value}, ptr {self.address(base, self.number[name])}")
 
     def task(self, name: str, kind: str = "i64") -> str:
         return self.word("%task", TASK.index(name), kind)
@@ -182,5 +188,6 @@ def pack(w: Body, operand: str, packer: str, lines: tuple[str, str], ends: tuple
     """Call a packer: `lines` are the first row or column and their number, `ends` from and to."""
     across, along, line = w.parameters(*(f"{operand}_{n}" for n in ("across", "along", "line")))
     source = w.pointer(ends[0], w.mul(lines[0], across))
-    words = (f"i64 {x}" for x in (line, lines[1], w.task("depth")))
+    numbers = (line, lines[1], w.task("depth"), lines[0], w.task("step"))
+    words = (*(f"i64 {x}" for x in numbers), f"ptr {w.table('patches_at')}")
     w.call(packer, (f"ptr {source}", f"i64 {across}", f"i64 {along}", f"ptr {ends[1]}", *words))

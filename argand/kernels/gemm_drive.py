@@ -34,7 +34,7 @@ def text() -> str:
         (
             "declare void @llvm.memcpy.inline.p0.p0.i64(ptr, ptr, i64, i1)",
             _OFFSETS,
-            _SLOT,
+            SLOT,
             define("internal void @NAME.panel(ptr %task)", _panel),
             define(f"internal void @NAME.pack_a({place})", _pack_a),
             define(f"internal void @NAME.pack_b({place}, i64 %first, i64 %end)", _pack_b),
@@ -70,7 +70,7 @@ end:
 }
 """
 
-_SLOT = """
+SLOT = """
 ; Claim a slot: the number of the first whose flag could be raised. Flags are 64 bytes apart.
 define internal i64 @NAME.claim(ptr %slots, i64 %count) {
 entry:
@@ -200,8 +200,16 @@ def _blocks_of_k(
     finish = w.holds("eq", w.add(k, count), whole)
     w.set_task("finish", finish)
     w.line(f"store ptr {w.table('tiles_at')}, ptr {w.address('%task', TASK.index('heights'))}")
-    _place_a(w, w.pointer(a, w.mul(block.index, w.parameter("a_along"))), slot)
-    b_here = w.pointer(b, w.mul(block.index, w.parameter("b_along")))
+    w.set_task("step", k)
+    images = w.divided(k, w.parameter("image_depth"))[0]
+    a_here, b_here = (
+        w.pointer(
+            w.pointer(base, w.mul(block.index, w.parameter(f"{name}_along"))),
+            w.mul(images, w.parameter(f"{name}_jump")),
+        )
+        for name, base in (("a", a), ("b", b))
+    )
+    _place_a(w, a_here, slot)
     content = w.add(w.mul(columns, at_least_one), block.index)
     stale = w.holds("ne", content, block.values[0])
     b_here = _place_b(w, b_here, slot, panels, stale)

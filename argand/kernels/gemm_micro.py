@@ -53,6 +53,8 @@ TASK = (
     "load",  # 1: add to what C holds
     "finish",  # 1: these are the last k, so bias and activation follow
     "alpha",  # the product is multiplied by this float64
+    # read by packers
+    "step",  # number of the first k
 )
 
 # How many k ahead of their use the lines of panels are fetched into the first cache.

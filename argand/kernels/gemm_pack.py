@@ -1,10 +1,12 @@
 """Packers: from an operand as it lies in memory to panels that the microkernel reads in order.
 
-A packer ``void (ptr from, i64 across, i64 along, ptr to, i64 to_row, i64 width, i64 depth)`` writes
-`depth` rows of `width` elements: row k holds, side by side, the elements of the panel that meet in
-step k. In `from` they are `across` bytes apart, and `along` bytes lie between steps; rows of `to`
-are `to_row` bytes apart. Elements beyond `width`, up to a multiple of the vector length, get any
+A packer ``void (ptr from, i64 across, i64 along, ptr to, i64 to_row, i64 width, i64 depth, i64
+first, i64 step, ptr table)`` writes `depth` rows of `width` elements: row k holds, side by side, the
+elements of the panel that meet in step k. In `from` they are `across` bytes apart, and `along`
+bytes lie between steps; rows of `to` are `to_row` bytes apart. Elements beyond `width`, up to a multiple of the vector length, get any
 value: the lanes they end up in are never stored. Nothing outside of the operand is read.
+The last three, the numbers of the first line and of the first step and a table of sizes, are for
+operands that do not lie in memory as a matrix (conv_patch).
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from argand.kernels.gemm_micro import prefetch
 
 PREFETCH = 16  # steps ahead of its use that a step is fetched
 
-_SIGNATURE = (
+SIGNATURE = (
     "void @NAME.pack(ptr %from, i64 %across, i64 %along, ptr %to, i64 %to_row, "
-    "i64 %width, i64 %depth)"
+    "i64 %width, i64 %depth, i64 %first, i64 %step, ptr %table)"
 )
 
 
@@ -43,7 +45,7 @@ def packer_text(kind: dtype, lanes: int, adjacent: bool) -> str:
         _transpose(w, kind, lanes)
     w.line("ret void")
     return "\n".join(
-        (*sorted(w.declarations), f"define {_SIGNATURE} {{", "entry:", *w.lines, "}", "")
+        (*sorted(w.declarations), f"define {SIGNATURE} {{", "entry:", *w.lines, "}", "")
     )
 
 

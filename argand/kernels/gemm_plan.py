@@ -31,6 +31,9 @@ NEAR_BYTES = 1 << 20  # operands that stay in a near cache
 WRITTEN_DEPTH = 128  # sums of so many terms at most: C is most of what is touched
 SHORT_DEPTH = 32  # for sums of no more terms
 SHORT_BLOCK = (112, 4096)  # these rows and columns
+IMAGE_DEPTH = 1024  # k of a block at most where sums go on from image to image
+LEAST_IMAGE_DEPTH = 64  # and at least, or whole images
+NO_IMAGES = 1 << 62
 PIECE = 128  # k that a unit of packing transposes,
 PIECE_ADJACENT = 16  # or copies: successive units then read whole rows
 SHARED_BYTES = 8 << 20  # memory for shared panels, unless one block of k needs more
@@ -62,6 +65,20 @@ class Parts(NamedTuple):
     path: str  # what was chosen, in words
 
 
+class Patches(NamedTuple):
+    """What is special where B is an image whose windows a packer reads (conv_patch).
+
+    Sums may go on from image to image: then `pixels` k belong to an image, and A and B continue
+    `a_image` and `b_image` elements further on.
+    """
+
+    packer: int
+    table: tuple[int, ...]
+    pixels: int = 0
+    a_image: int = 0
+    b_image: int = 0
+
+
 class Problem(NamedTuple):
     """A product: C is m x n, and sums have k terms."""
 
@@ -75,6 +92,7 @@ class Problem(NamedTuple):
     bias: Operand | None
     here: Target
     swapped: bool = False  # the operands changed places
+    patches: Patches | None = None  # B is an image
 
     @property
     def m(self) -> int:
@@ -284,6 +302,12 @@ def _operands(values: dict[str, int], problem: Problem, method: Method, tiles: i
     values["a_tile_row"] = 0 if method.pack_a else values["a_across"]
     values["tiles"], values["panels"] = tiles, -(-problem.n // width)
     values["width"], values["column_count"] = width, problem.n
+    images = problem.patches
+    values["image_depth"] = NO_IMAGES
+    if images is not None and images.pixels:
+        values["image_depth"] = images.pixels
+        values["a_jump"] = (images.a_image - images.pixels * a.column) * size
+        values["b_jump"] = (images.b_image - images.pixels * b.row) * size
 
 
 def _result(
@@ -338,7 +362,8 @@ def _block(values: dict[str, int], problem: Problem, method: Method) -> None:
     if problem.c_kind is not problem.wide:  # what C holds between blocks is rounded
         longest = ROUNDED_BLOCK_DEPTH
     count = -(-problem.k // longest) or 1
-    depth = values["block_depth"] = -(-problem.k // count) or 1
+    depth = -(-problem.k // count) or 1
+    depth = values["block_depth"] = block_of_images(problem) or depth
     nanoseconds = estimate(problem)
     tiles, panels = values["tiles"], values["panels"]
     operands = (problem.m + problem.n) * problem.k * problem.kind.itemsize
@@ -376,6 +401,16 @@ def _block(values: dict[str, int], problem: Problem, method: Method) -> None:
         values["row_step"], values["column_step"] = best[4], 1
 
 
+def block_of_images(problem: Problem) -> int:
+    """The block of k where sums go on from image to image: a part of one; 0 where they do not."""
+    pixels = 0 if problem.patches is None else problem.patches.pixels
+    if not pixels:
+        return 0
+    depths = (d for d in range(min(pixels, IMAGE_DEPTH), 0, -1) if pixels % d == 0)
+    depth = next(depths)
+    return depth if depth >= min(pixels, LEAST_IMAGE_DEPTH) else pixels
+
+
 def _halves(number: int, most: int) -> list[int]:
     """Ways to cut `number` things into equal groups of at most `most`: how many groups."""
     if number == 0:
@@ -394,6 +429,8 @@ def _packing(values: dict[str, int], problem: Problem, method: Method) -> int:
     packers = []
     for packs, across in ((method.pack_a, problem.a.row), (method.pack_b, problem.b.column)):
         packers.append(packer(problem.kind, problem.lanes, across == 1) if packs else 0)
+    if problem.patches is not None:
+        packers[1] = problem.patches.packer
     values["whole_depth"] = values["depth_count"] = values["round_depth"] = problem.k
     depth = values["block_depth"]
     if method.shared:
@@ -443,6 +480,9 @@ def _tables(
     for dim, extent in enumerate(problem.batch):
         tables += [extent, problem.a.batch[dim] * size, problem.b.batch[dim] * size]
         tables += [x.batch[dim] * c_size for x in (problem.c, problem.bias or none)]
+    if problem.patches is not None:
+        values["patches_at"] = start + len(tables)
+        tables += problem.patches.table
     return tables
 
 
@@ -458,14 +498,19 @@ def _split(
     Returns the parameters of both, the bytes of scratch memory, and the chunks of the first.
     """
     depth = -(-problem.k // method.slices)
+    a_step, b_step = depth * problem.a.column, depth * problem.b.row
+    if problem.patches is not None:  # slices are whole images
+        images = -(-depth // problem.patches.pixels)
+        depth = images * problem.patches.pixels
+        a_step, b_step = images * problem.patches.a_image, images * problem.patches.b_image
     slices = -(-problem.k // depth)
     width, size = method.full.width, problem.wide.itemsize
     row = -(-problem.n // width) * width
     sliced = problem._replace(
         c_kind=problem.wide,
         sizes=(problem.m, problem.n, depth),
-        a=problem.a._replace(batch=(depth * problem.a.column,)),
-        b=problem.b._replace(batch=(depth * problem.b.row,)),
+        a=problem.a._replace(batch=(a_step,)),
+        b=problem.b._replace(batch=(b_step,)),
         c=Operand(row, 1, (problem.m * row,)),
         batch=(slices,),
         bias=None,

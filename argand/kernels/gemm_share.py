@@ -123,6 +123,7 @@ def _pack_piece(
     step = w.parameter(f"piece_{operand}")
     k = w.mul(piece, step)
     w.set_task("depth", w.smaller(step, w.sub(w.parameter("depth_count"), k)))
+    w.set_task("step", w.add(k, w.parameter("depth_first")))
     along, line, size = w.parameters(*(f"{operand}_{n}" for n in ("along", "line", "panel")))
     offset = w.mul(w.add(k, w.parameter("depth_first")), along)
     source = w.pointer(w.argument(f"{operand}_word"), offset)

@@ -1,19 +1,28 @@
 """How convolutions are computed, outside of any graph: by kernels, or as products of windows.
 
-Any type and rank: the windows are written out as columns (`windows`), and matrix products do the
-rest. Half types are computed in float32.
+Images and sequences of float32 and float64 go to the kernels of ``argand.kernels.convolve``. For
+any other type and rank the windows are written out as columns (`windows`), and matrix products do
+the rest; half types are computed in float32.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from argand import dtypes
+from argand.kernels import convolve
 from argand.kernels.conv_sizes import Sizes
-from argand.ops.arrays import as_array, fresh
+from argand.kernels.convolve import Task
+from argand.kernels.gemm_plan import Parts
+from argand.ops.arrays import as_array, fresh, new
+from argand.ops.copies import copier
 from argand.ops.matmul import compute
+from argand.ops.plans import RELEASE_ABOVE
 from argand.ops.unfold import overlapped, windows
-from argand.runtime.layout import dense
+from argand.runtime import memory, threads
+from argand.runtime.layout import dense, strided
+from argand.runtime.memory import allocate
 from argand.runtime.tensor_base import alias, make
 
 
@@ -57,16 +66,108 @@ def _reshaped(x: Any, *shape: int) -> Any:
     return make(x.buffer, dense(x.form.dtype, shape), x.ptr)
 
 
-def _columns(images: Any, sizes: Sizes, groups: int) -> Any:
-    """All windows as columns ``(N, groups, C / groups * taps, windows)``."""
-    count, channels = images.shape[:2]
-    array = windows(as_array(images), sizes)
-    shape = (count, groups, channels // groups * sizes.taps, sizes.pixels)
-    return fresh(array.reshape(shape), images.form.dtype)
+# ---- by kernels ---------------------------------------------------------------------------------
+
+Launcher = Callable[..., Any]  # launcher(addresses of the operands) -> the output's buffer
+_launchers: dict[tuple[Any, ...], Launcher | None] = {}
+
+
+def _suits(*tensors: Any) -> bool:
+    """Whether kernels take tensors like these."""
+    first = tensors[0].form
+    floating = first.dtype is dtypes.float32 or first.dtype is dtypes.float64
+    return floating and first.ndim <= 4 and all(x.form.numel for x in tensors)
+
+
+def _task(images: Any, outputs: int, sizes: Sizes, groups: int, biased: bool) -> Task:
+    return Task(
+        images.shape[0],
+        groups,
+        images.shape[1] // groups,
+        outputs // groups,
+        sizes.raised(2),
+        biased,
+    )
+
+
+def _launcher(parts: Parts, nbytes: int) -> Launcher:
+    """A function of the operands' addresses; scratch memory is added behind them."""
+    if parts.parallel:
+        threads.ensure_started()
+    plan = memory.make_plan(
+        parts.function,
+        parts.parameters,
+        parts.arguments,
+        units=parts.units,
+        chunks=parts.chunks,
+        new_bytes=nbytes,
+        release_gil=parts.nanoseconds > RELEASE_ABOVE,
+    )
+    if not parts.scratch_bytes:
+        return plan.new
+
+    def launch(*addresses: int) -> Any:
+        room = allocate(parts.scratch_bytes)
+        return plan.new(*addresses, room.ptr)
+
+    return launch
+
+
+def _correlated(images: Any, weight: Any, bias: Any, task: Task) -> Any:
+    """Results of a task by kernels; where its weight is backward, it is that of the convolution."""
+    shape = (task.images, task.groups * task.outputs, *task.sizes.out[4 - images.ndim :])
+    out = dense(images.form.dtype, shape)
+    key = (images.form.dtype, task)
+    launch = _launchers.get(key)
+    quick = images.form.dtype is dtypes.float32 and convolve.prefers_winograd(task)
+    if launch is None:
+        planned = convolve.winograd(task) if quick else convolve.direct(task, out.dtype)
+        launch = _launchers[key] = _launcher(planned, out.nbytes)
+    if task.backward and not quick:
+        weight = _turned(weight, task)
+    operands = [images, weight] if quick else [weight, images]
+    if bias is not None:
+        operands.append(bias)
+    return make(launch(*(x.ptr for x in operands)), out)
+
+
+def _turned(weight: Any, task: Task) -> Any:
+    """The weight of the convolution that takes results back to images: turned by 180 degrees."""
+    groups, inputs, outputs = task.groups, task.channels, task.outputs
+    taps = task.sizes.taps
+    kind = weight.form.dtype
+    shape = (groups, outputs, inputs, taps)
+    steps = (inputs * outputs * taps, taps, outputs * taps, -1)
+    turned = make(
+        weight.storage, strided(kind, shape, steps), weight.ptr + (taps - 1) * kind.itemsize
+    )
+    out = new(dense(kind, shape))
+    copier.into(out, turned)
+    return out
+
+
+def _weight_by_kernel(results: Any, images: Any, sizes: Sizes, groups: int) -> Any:
+    """The weight's gradient, or None where no kernel suits."""
+    outputs = results.shape[1]
+    kind = results.form.dtype
+    task = _task(images, outputs, sizes, groups, False)
+    layout = dense(kind, (outputs, task.channels, *sizes.kernel))
+    key = (kind, task, "weight")
+    if key not in _launchers:
+        parts = convolve.of_weight(task, kind)
+        _launchers[key] = None if parts is None else _launcher(parts, layout.nbytes)
+    launch = _launchers[key]
+    return None if launch is None else make(launch(results.ptr, images.ptr), layout)
+
+
+# ---- each of the three --------------------------------------------------------------------------
 
 
 def _forward(input: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> Any:
     count, outputs = input.shape[0], weight.shape[0]
+    if _suits(input, weight) and not sizes.is_product:
+        task = _task(input, outputs, sizes, groups, bias is not None)
+        return _correlated(input, weight, bias, task)
     columns = _columns(input, sizes, groups)
     rows = _reshaped(weight, groups, outputs // groups, weight.shape[1] * sizes.taps)
     added = None if bias is None else _reshaped(bias, groups, outputs // groups, 1)
@@ -76,9 +177,14 @@ def _forward(input: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> A
 def _to_input(results: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> Any:
     count, outputs = results.shape[:2]
     channels = weight.shape[1]
+    if _suits(results, weight) and sizes.unit_stride and not sizes.is_product:
+        task = _task(results, groups * channels, sizes.flipped(), groups, bias is not None)
+        return _correlated(results, weight, bias, task._replace(backward=True))
     rows = _reshaped(weight, groups, outputs // groups, channels * sizes.taps)
     given = _reshaped(results, count, groups, outputs // groups, sizes.pixels)
     columns = compute(rows.transpose(-2, -1), given)
+    if sizes.is_product and bias is None:
+        return _reshaped(columns, count, groups * channels, *sizes.size)
     shape = (count, groups * channels, *sizes.kernel, *sizes.out)
     images = overlapped(as_array(_reshaped(columns, *shape)), sizes)
     if bias is not None:
@@ -89,7 +195,20 @@ def _to_input(results: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -
 def _to_weight(results: Any, images: Any, sizes: Sizes, groups: int) -> Any:
     count, outputs = results.shape[:2]
     channels = images.shape[1] // groups
+    if _suits(results, images):
+        found = _weight_by_kernel(results, images, sizes, groups)
+        if found is not None:
+            return found
     given = _reshaped(results, count, groups, outputs // groups, sizes.pixels)
     columns = _columns(images, sizes, groups).transpose(-2, -1)
     total = compute(given, columns).sum(0)
     return _reshaped(total, outputs, channels, *sizes.kernel)
+
+
+def _columns(images: Any, sizes: Sizes, groups: int) -> Any:
+    """All windows as columns ``(N, groups, C / groups * taps, windows)``."""
+    count, channels = images.shape[:2]
+    shape = (count, groups, channels // groups * sizes.taps, sizes.pixels)
+    if sizes.is_product:
+        return _reshaped(images, *shape)
+    return fresh(windows(as_array(images), sizes).reshape(shape), images.form.dtype)
