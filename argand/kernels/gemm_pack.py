@@ -1,10 +1,12 @@
 """Packers: from an operand as it lies in memory to panels that the microkernel reads in order.
 
 A packer ``void (ptr from, i64 across, i64 along, ptr to, i64 to_row, i64 width, i64 depth, i64
-first, i64 step, ptr table)`` writes `depth` rows of `width` elements: row k holds, side by side, the
-elements of the panel that meet in step k. In `from` they are `across` bytes apart, and `along`
-bytes lie between steps; rows of `to` are `to_row` bytes apart. Elements beyond `width`, up to a multiple of the vector length, get any
-value: the lanes they end up in are never stored. Nothing outside of the operand is read.
+first, i64 step, ptr table)`` writes `depth` rows of `width` elements: row k holds, side by side,
+the elements of the panel that meet in step k. In `from` they are `across` bytes apart, and `along`
+bytes lie between steps; rows of `to` are `to_row` bytes apart. Elements beyond `width`, up to a
+multiple of the vector length, get any value: the lanes they end up in are never stored. Nothing
+outside of the operand is read.
+
 The last three, the numbers of the first line and of the first step and a table of sizes, are for
 operands that do not lie in memory as a matrix (conv_patch).
 """
