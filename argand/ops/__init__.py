@@ -46,6 +46,7 @@ from argand.ops import solve as solve
 from argand.ops import sorting as sorting
 from argand.ops import special as special
 from argand.ops import svd as svd
+from argand.ops import tapering as tapering
 from argand.ops import transcendental as transcendental
 from argand.ops import triangular as triangular
 from argand.ops import unfold as unfold
