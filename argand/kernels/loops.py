@@ -263,8 +263,13 @@ def map_kernel(
     scalars: tuple[dtype, ...],
     outputs: tuple[Operand, ...],
     rank: int,
+    columns_first: bool = False,
 ) -> str:
-    """The module of a map kernel; `roots` are the values of `outputs`."""
+    """The module of a map kernel; `roots` are the values of `outputs`.
+
+    Units go along the rows, or with `columns_first` down through all rows, tile by tile: where an
+    operand's neighbours lie below each other, so that cache lines are used again soon.
+    """
     w = Writer()
     low = Lowering(w, lanes_for([o.kind for o in (*inputs, *outputs)]))
     roots = tuple(r.to(compute_dtype(o.kind)) for r, o in zip(roots, outputs))
@@ -275,10 +280,16 @@ def map_kernel(
     length, tile, tiles = (w.word("%parameters", i) for i in range(HEAD))
     space = Space(w, rank, HEAD)
     strides = [space.strides(i) for i in range(len(operands))]
+    rows = "1"
+    for extent in space.extents if columns_first else ():
+        rows = w.let(f"mul i64 {rows}, {extent}")
 
     units = w.begin_loop("%first", "%end", "1")
-    row = w.let(f"udiv i64 {units.index}, {tiles}") if rank > 1 else "0"
-    within = w.let(f"urem i64 {units.index}, {tiles}") if rank > 1 else units.index
+    row, within = "0", units.index
+    if rank > 1:
+        step = rows if columns_first else tiles
+        parts = [w.let(f"{op} i64 {units.index}, {step}") for op in ("udiv", "urem")]
+        row, within = reversed(parts) if columns_first else parts
     indices = space.indices(row)
     accesses = [
         Access(low, operand, space.begin(base, indices, s), s[-1])

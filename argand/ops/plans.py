@@ -21,6 +21,7 @@ from argand.runtime import memory, threads
 from argand.runtime.layout import Iteration, Layout, iteration
 
 RELEASE_ABOVE = 50_000.0  # nanoseconds of work above which other Python threads may run
+NARROW = 256  # elements of a tile whose neighbours lie in cache lines of their own
 BYTES_PER_NS = 20.0  # what one thread streams through memory
 
 
@@ -63,14 +64,20 @@ def map_plan(
     nest = iteration(shape, layouts)
     operands = operands_of(nest, layouts, len(outputs))
     split = len(inputs)
+    below = nest.rank > 1 and any(o.access == STRIDED for o in operands)
     text = map_kernel(
-        tuple(roots), tuple(operands[:split]), tuple(scalars), tuple(operands[split:]), nest.rank
+        tuple(roots),
+        tuple(operands[:split]),
+        tuple(scalars),
+        tuple(operands[split:]),
+        nest.rank,
+        below,
     )
     rows = 1
     for extent in nest.extents[:-1]:
         rows *= extent
     length = nest.extents[-1]
-    tile, tiles = tiling(length, rows)
+    tile, tiles = (NARROW, -(-length // NARROW)) if below else tiling(length, rows)
     units = rows * tiles
     elements = rows * length
     lanes = lanes_for([x.dtype for x in layouts])

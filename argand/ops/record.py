@@ -106,6 +106,8 @@ class Record:
         self.parameters = _parameters(body)
         self.has_keywords = bool(body.__code__.co_flags & _VAR_KEYWORDS)
         self.defaults = _defaults(body)
+        self._filling = [self.defaults.get(name) for name in self.parameters]
+        self._required = sum(name not in self.defaults for name in self.parameters)
         self.plans: dict[Any, Any] = {}
         self.as_method = as_method
         self.as_function = as_function
@@ -130,6 +132,8 @@ class Record:
             TypeError: when an argument is missing, unknown, or given twice.
         """
         values = list(args)
+        if not named and self._required <= len(values) <= len(self.parameters):
+            return values + self._filling[len(values) :]
         used = 0
         for name in self.parameters[len(values) :]:
             if name in named:
