@@ -5,50 +5,170 @@ drawn in order by one thread, so a stream depends on the seed alone. Kernels hav
 their words are the state's address, two numbers, and the address of the output::
 
     seed      state, seed, 0, unused
-    raw32     state, count, 0, output: int64, one 32-bit number each
+    raw32     state, count, 0, output: int32, the bits of one number each
     raw64     state, count, 0, output: int64, two numbers each, the first in the high half
     shuffle   state, count, 0, output: int64, a random permutation of 0 ... count-1
 """
 
+from __future__ import annotations
 
-TEXT = """
-; Make the next 624 numbers of the sequence.
-define internal void @NAME.refill(ptr %state) {
-entry:
-  br label %each
-each:
-  %i = phi i64 [ 0, %entry ], [ %after, %each ]
-  %after = add i64 %i, 1
-  %wraps = icmp eq i64 %after, 624
-  %following = select i1 %wraps, i64 0, i64 %after
-  %far = add i64 %i, 397
-  %beyond = icmp uge i64 %far, 624
-  %back = sub i64 %far, 624
-  %middle = select i1 %beyond, i64 %back, i64 %far
-  %at = getelementptr i32, ptr %state, i64 %i
-  %a = load i32, ptr %at
-  %next.at = getelementptr i32, ptr %state, i64 %following
-  %b = load i32, ptr %next.at
-  %middle.at = getelementptr i32, ptr %state, i64 %middle
-  %m = load i32, ptr %middle.at
-  %high = and i32 %a, -2147483648
-  %low = and i32 %b, 2147483647
-  %y = or i32 %high, %low
-  %half = lshr i32 %y, 1
-  %odd = and i32 %y, 1
-  %minus = sub i32 0, %odd
-  %twist = and i32 %minus, -1727483681
-  %mixed = xor i32 %m, %half
-  %new = xor i32 %mixed, %twist
-  store i32 %new, ptr %at
-  %more = icmp ult i64 %after, 624
-  br i1 %more, label %each, label %done
-done:
-  %place = getelementptr i32, ptr %state, i64 624
-  store i32 0, ptr %place
-  ret void
-}
+from collections.abc import Callable, Sequence
+from functools import cache
 
+from argand.dtypes import dtype
+from argand.kernels import target
+from argand.kernels.emit import KERNEL, Lowering, Writer, function
+from argand.kernels.expr import Expr
+from argand.kernels.loops import input_leaf, load_scalars
+
+STATE_WORDS = 625  # 624 numbers and the position of the next
+STATE_BYTES = 4 * STATE_WORDS
+GROUP = 16  # numbers that a unit of `grouped` makes
+_COUNT, _FAR = 624, 397
+
+
+@cache
+def text() -> str:
+    """The module with all parts of the generator."""
+    return "\n".join(
+        (
+            _refill(),
+            _DRAW,
+            _fill(),
+            _SEED,
+            _kernel("raw32", _call_fill),
+            _kernel("raw64", _draw_pairs),
+            _SHUFFLE,
+        )
+    )
+
+
+def _defined(signature: str, w: Writer) -> str:
+    return "\n".join((f"define {signature} {{", "entry:", *w.lines, "  ret void", "}", ""))
+
+
+def _vectors(w: Writer, start: str, stop: str, body: Callable[[str, int], None]) -> None:
+    """``body(index, lanes)`` for all elements from `start` on: whole vectors, then single ones."""
+    lanes = target.lanes(4)
+    length = w.let(f"sub i64 {stop}, {start}")
+    rest = w.let(f"and i64 {length}, {lanes - 1}")
+    middle = w.let(f"sub i64 {stop}, {rest}")
+    for first, last, width in ((start, middle, lanes), (middle, stop, 1)):
+        loop = w.begin_loop(first, last, str(width))
+        body(loop.index, width)
+        w.end_loop(loop)
+
+
+def _refill() -> str:
+    """Make the next 624 numbers; each needs its follower, and the one 397 places further on."""
+    w = Writer()
+    for start, stop, far in ((0, _COUNT - _FAR, _FAR), (_COUNT - _FAR, _COUNT - 1, _FAR - _COUNT)):
+        _vectors(w, str(start), str(stop), lambda at, n, far=far: _twist(w, at, far, 1, n))
+    _twist(w, str(_COUNT - 1), _FAR - _COUNT, 1 - _COUNT, 1)
+    w.line(f"store i32 0, ptr {w.address('%state', _COUNT, 'i32')}")
+    return _defined("internal void @NAME.refill(ptr %state)", w)
+
+
+def _twist(w: Writer, at: str, far: int, following: int, lanes: int) -> None:
+    kind = f"<{lanes} x i32>"
+    here = w.address("%state", at, "i32")
+    places = here, w.address(here, following, "i32"), w.address(here, far, "i32")
+    a, b, m = (w.let(f"load {kind}, ptr {place}, align 4") for place in places)
+    high = w.let(f"and {kind} {a}, splat (i32 -2147483648)")
+    low = w.let(f"and {kind} {b}, splat (i32 2147483647)")
+    y = w.let(f"or {kind} {high}, {low}")
+    half = w.let(f"lshr {kind} {y}, splat (i32 1)")
+    odd = w.let(f"and {kind} {y}, splat (i32 1)")
+    twist = w.let(f"sub {kind} zeroinitializer, {odd}")
+    twist = w.let(f"and {kind} {twist}, splat (i32 -1727483681)")
+    mixed = w.let(f"xor {kind} {m}, {half}")
+    mixed = w.let(f"xor {kind} {mixed}, {twist}")
+    w.line(f"store {kind} {mixed}, ptr {here}, align 4")
+
+
+def _fill() -> str:
+    """The next `count` numbers, tempered."""
+    w = Writer()
+    place = w.address("%state", _COUNT, "i32")
+    loop = w.begin_loop("0", "%count", "0")
+    position = w.let(f"load i32, ptr {place}")
+    empty = w.let(f"icmp uge i32 {position}, {_COUNT}")
+    fill, take = w.fresh("fill"), w.fresh("take")
+    w.branch(empty, fill, take)
+    w.label(fill)
+    w.line("call void @NAME.refill(ptr %state)")
+    w.jump(take)
+    w.label(take)
+    first = w.let(f"zext i32 {w.let(f'load i32, ptr {place}')} to i64")
+    here = w.smaller(w.let(f"sub i64 {_COUNT}, {first}"), w.let(f"sub i64 %count, {loop.index}"))
+    source, to = w.address("%state", first, "i32"), w.address("%out", loop.index, "i32")
+    _vectors(w, "0", here, lambda at, n: _temper(w, source, to, at, n))
+    end = w.let(f"trunc i64 {w.let(f'add i64 {first}, {here}')} to i32")
+    w.line(f"store i32 {end}, ptr {place}")
+    loop.step = here
+    w.end_loop(loop)
+    return _defined("internal void @NAME.fill(ptr %state, i64 %count, ptr %out)", w)
+
+
+def _temper(w: Writer, source: str, to: str, at: str, lanes: int) -> None:
+    kind = f"<{lanes} x i32>"
+    y = w.let(f"load {kind}, ptr {w.address(source, at, 'i32')}, align 4")
+    for code, distance, mask in (
+        ("lshr", 11, -1), ("shl", 7, -1658038656), ("shl", 15, -272236544), ("lshr", 18, -1)
+    ):  # fmt: skip
+        moved = w.let(f"{code} {kind} {y}, splat (i32 {distance})")
+        y = w.let(f"xor {kind} {y}, {w.let(f'and {kind} {moved}, splat (i32 {mask})')}")
+    w.line(f"store {kind} {y}, ptr {w.address(to, at, 'i32')}, align 4")
+
+
+def _kernel(name: str, body: Callable[[Writer, str, str, str], None]) -> str:
+    w = Writer()
+    state, count, out = w.word("%words", 0, "ptr"), w.word("%words", 1), w.word("%words", 3, "ptr")
+    body(w, state, count, out)
+    return _defined(f"void @NAME.{name}(ptr %words, ptr %parameters, i64 %first, i64 %end)", w)
+
+
+def _call_fill(w: Writer, state: str, count: str, out: str) -> None:
+    w.line(f"call void @NAME.fill(ptr {state}, i64 {count}, ptr {out})")
+
+
+def _draw_pairs(w: Writer, state: str, count: str, out: str) -> None:
+    _call_fill(w, state, w.let(f"shl i64 {count}, 1"), out)
+
+    def swap(at: str, lanes: int) -> None:
+        kind, place = f"<{lanes} x i64>", w.address(out, at, "i64")
+        pair = w.let(f"load {kind}, ptr {place}, align 8")
+        low = w.let(f"lshr {kind} {pair}, splat (i64 32)")
+        high = w.let(f"shl {kind} {pair}, splat (i64 32)")
+        w.line(f"store {kind} {w.let(f'or {kind} {high}, {low}')}, ptr {place}, align 8")
+
+    _vectors(w, "0", count, swap)
+
+
+@cache
+def grouped(roots: Sequence[Expr], source: dtype, scalars: tuple[dtype, ...], kind: dtype) -> str:
+    """A kernel whose units are groups of 16: `roots` make of the first and the last 8 elements of
+    `source` the first and the last 8 results. Words: input, scalars, output."""
+    half = GROUP // 2
+    w = Writer()
+    low = Lowering(w, min(half, target.lanes(kind.itemsize)))
+    known = load_scalars(low, scalars, 1)
+    given, out = w.word("%words", 0, "ptr"), w.word("%words", 1 + len(scalars), "ptr")
+    group = w.begin_loop("%first", "%end", "1")
+    first = w.let(f"mul i64 {group.index}, {GROUP}")
+    for part in range(0, half, low.width):
+        places = [w.let(f"add i64 {first}, {part + begin}") for begin in (0, half)]
+        for number, place in enumerate(places):
+            value = low.load(source, w.address(given, place, source.llvm), None)
+            known[input_leaf(number, source)] = value
+        for place, value in zip(places, low.values(roots, known)):
+            low.store(kind, value, w.address(out, place, kind.llvm), None)
+    w.end_loop(group)
+    w.line("ret void")
+    return function(w, KERNEL)
+
+
+_DRAW = """
 ; The next number, tempered.
 define internal i32 @NAME.draw(ptr %state) {
 entry:
@@ -78,17 +198,9 @@ take:
   %y4 = xor i32 %y3, %s4
   ret i32 %y4
 }
+"""
 
-define internal i64 @NAME.draw64(ptr %state) {
-  %first = call i32 @NAME.draw(ptr %state)
-  %second = call i32 @NAME.draw(ptr %state)
-  %a = zext i32 %first to i64
-  %b = zext i32 %second to i64
-  %high = shl i64 %a, 32
-  %both = or i64 %high, %b
-  ret i64 %both
-}
-
+_SEED = """
 define void @NAME.seed(ptr %words, ptr %parameters, i64 %first, i64 %end) {
 entry:
   %state = load ptr, ptr %words
@@ -115,52 +227,9 @@ done:
   store i32 624, ptr %place
   ret void
 }
+"""
 
-define void @NAME.raw32(ptr %words, ptr %parameters, i64 %first, i64 %end) {
-entry:
-  %state = load ptr, ptr %words
-  %count.at = getelementptr i64, ptr %words, i64 1
-  %count = load i64, ptr %count.at
-  %out.at = getelementptr ptr, ptr %words, i64 3
-  %out = load ptr, ptr %out.at
-  br label %each
-each:
-  %i = phi i64 [ 0, %entry ], [ %next, %body ]
-  %go = icmp ult i64 %i, %count
-  br i1 %go, label %body, label %done
-body:
-  %number = call i32 @NAME.draw(ptr %state)
-  %wide = zext i32 %number to i64
-  %at = getelementptr i64, ptr %out, i64 %i
-  store i64 %wide, ptr %at
-  %next = add i64 %i, 1
-  br label %each
-done:
-  ret void
-}
-
-define void @NAME.raw64(ptr %words, ptr %parameters, i64 %first, i64 %end) {
-entry:
-  %state = load ptr, ptr %words
-  %count.at = getelementptr i64, ptr %words, i64 1
-  %count = load i64, ptr %count.at
-  %out.at = getelementptr ptr, ptr %words, i64 3
-  %out = load ptr, ptr %out.at
-  br label %each
-each:
-  %i = phi i64 [ 0, %entry ], [ %next, %body ]
-  %go = icmp ult i64 %i, %count
-  br i1 %go, label %body, label %done
-body:
-  %number = call i64 @NAME.draw64(ptr %state)
-  %at = getelementptr i64, ptr %out, i64 %i
-  store i64 %number, ptr %at
-  %next = add i64 %i, 1
-  br label %each
-done:
-  ret void
-}
-
+_SHUFFLE = """
 define void @NAME.shuffle(ptr %words, ptr %parameters, i64 %first, i64 %end) {
 entry:
   %state = load ptr, ptr %words
@@ -203,6 +272,3 @@ done:
   ret void
 }
 """
-
-STATE_WORDS = 625  # 624 numbers and the position of the next
-STATE_BYTES = 4 * STATE_WORDS

@@ -15,8 +15,8 @@ from argand.ops.function import composite, operation
 from argand.ops.samples import call
 from argand.ops.shape import view_of
 from argand.ops.slicing import slice_dim
-from argand.runtime.layout import dense, strided
-from argand.runtime.tensor_base import TensorBase
+from argand.runtime.layout import Layout, dense, strided
+from argand.runtime.tensor_base import TensorBase, make
 
 
 @composite(
@@ -52,6 +52,20 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
 @operation(as_method=False, as_function=False, graph_name="cat")
 def join(dim: int, *tensors: Any) -> Any:
     """Tensors joined along a dimension; vectors without elements do not count."""
+    key = (dim, *[x.form for x in tensors])
+    plan = join.plans.get(key)
+    if plan is None:
+        plan = join.plans[key] = _prepare_join(dim, tensors)
+    layout, parts = plan
+    out = new(layout)
+    for x, (place, offset) in zip(tensors, parts):
+        if place is not None:
+            copier.into(make(out.storage, place, out.ptr + offset), x)
+    return out
+
+
+def _prepare_join(dim: int, tensors: Sequence[Any]) -> tuple[Layout, list[Any]]:
+    """The layout of the result; for each tensor that of its place, and the bytes before it."""
     full = [x for x in tensors if x.form.shape != (0,)] or list(tensors[:1])
     first = full[0]
     if not first.ndim:
@@ -60,25 +74,33 @@ def join(dim: int, *tensors: Any) -> Any:
     kind = first.form.dtype
     for number, x in enumerate(full):
         kind = dtypes.promote_types(kind, x.form.dtype)
-        if x.ndim != first.ndim:
-            raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}"
-            )
-        for d in range(first.ndim):
-            if d != at and x.shape[d] != first.shape[d]:
-                raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {at}. Expected size "
-                    f"{first.shape[d]} but got size {x.shape[d]} for tensor number {number} in the "
-                    "list."
-                )
+        _check_joins(first, x, at, number)
     shape = list(first.shape)
     shape[at] = sum(x.shape[at] for x in full)
-    out = new(dense(kind, shape))
-    start = 0
-    for x in full:
-        copier.into(slice_dim(out, at, start, 1, x.shape[at]), x)
-        start += x.shape[at]
-    return out
+    layout = dense(kind, shape)
+    parts: list[Any] = []
+    offset = 0
+    for x in tensors:
+        if x.ndim != first.ndim:
+            parts.append((None, 0))
+            continue
+        parts.append((strided(kind, x.shape, layout.strides), offset))
+        offset += x.shape[at] * layout.strides[at] * kind.itemsize
+    return layout, parts
+
+
+def _check_joins(first: Any, x: Any, at: int, number: int) -> None:
+    if x.ndim != first.ndim:
+        raise RuntimeError(
+            f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}"
+        )
+    for d in range(first.ndim):
+        if d != at and x.shape[d] != first.shape[d]:
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {at}. Expected size "
+                f"{first.shape[d]} but got size {x.shape[d]} for tensor number {number} in the "
+                "list."
+            )
 
 
 @join.vjp()

@@ -11,7 +11,7 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,25 +20,25 @@ from argand import dtypes
 from argand.dtypes import dtype
 from argand.kernels import jit
 from argand.kernels import random as kernels
-from argand.kernels.expr import Expr, const
+from argand.kernels.expr import SCALAR, Expr, const, leaf
+from argand.kernels.loops import input_leaf
 from argand.ops.arrays import as_array, from_array, new
 from argand.ops.copies import copier
 from argand.ops.create import fill
 from argand.ops.map import elementwise
 from argand.ops.record import describe
 from argand.ops.shape import permuted
-from argand.runtime import memory
+from argand.runtime import memory, threads
 from argand.runtime.layout import dense
 from argand.runtime.tensor_base import TensorBase, alias, make
 
 DEFAULT_SEED = 67280421310721  # PyTorch's
-_INT64 = dtypes.int64
 
 
 @cache
 def _kernel(part: str) -> Callable[..., None]:
     """``kernel(state, count or seed, 0, output)``."""
-    return memory.make_plan(jit.address(kernels.TEXT, part), [], 4).run
+    return memory.make_plan(jit.address(kernels.text(), part), [], 4).run
 
 
 def _signed(value: int) -> int:
@@ -91,8 +91,8 @@ class Generator:
         return self._seed
 
     def draw(self, part: str, count: int) -> Any:
-        """`count` raw numbers as an int64 vector: ``raw32``, ``raw64`` or a ``shuffle``."""
-        out = new(dense(_INT64, (count,)))
+        """`count` raw numbers: ``raw32`` as int32, ``raw64`` or a ``shuffle`` as int64."""
+        out = new(dense(dtypes.int32 if part == "raw32" else dtypes.int64, (count,)))
         if count:
             with self._lock:
                 _kernel(part)(self._state.ptr, count, 0, out.ptr)
@@ -212,19 +212,28 @@ def below_limit(value: Expr, low: Expr, high: Expr) -> Expr:
     return value.eq(high).where(low, value)
 
 
-@elementwise(masks=("first", "second"), result_of="like", **_HIDDEN)
-def normal_pair(first: Expr, second: Expr, like: Expr) -> tuple[Expr, Expr]:
-    """Two normal numbers from two raw ones (Box and Muller, 1958)."""
-    kind = like.dtype
-    radius = ((1 - _unit(first, kind)).log() * -2.0).sqrt()
-    angle = _unit(second, kind) * (2 * math.pi)
-    return radius * angle.cos(), radius * angle.sin()
+@cache
+def _normal_kernel(kind: dtype) -> str:
+    """Groups of 16 normal numbers from raw ones: cosines in front (Box and Muller, 1958)."""
+    source = dtypes.int64 if kind is dtypes.float64 else dtypes.int32
+    first, second = (_unit(input_leaf(i, source), kind) for i in range(2))
+    mean, std = (leaf(SCALAR, i, kind) for i in range(2))
+    radius = ((1 - first).log() * -2.0).sqrt()
+    angle = second * (2 * math.pi)
+    roots = tuple((radius * part).fma(std, mean) for part in (angle.cos(), angle.sin()))
+    return kernels.grouped(roots, source, (kind, kind), kind)
 
 
-@elementwise(**_HIDDEN)
+@elementwise(masks=("raw",), **_HIDDEN)
 def in_range(raw: Expr, span: Expr, low: Expr) -> Expr:
-    """``raw % span + low`` for a raw number of 32 bits."""
-    return raw.rem(span) + low
+    """``raw % span + low`` for the bits of a number of 32; `span` has at most as many.
+
+    The quotient in double precision is exact enough to be cut: integers are 2**-32 of it apart.
+    """
+    number = (raw.to(dtypes.int64) & 0xFFFFFFFF).to(dtypes.float64)
+    span = span.to(dtypes.float64)
+    quotient = (number / span).trunc()
+    return (-quotient).fma(span, number).to(low.dtype) + low
 
 
 @elementwise(masks=("raw",), result_of="p", **_HIDDEN)
@@ -288,25 +297,25 @@ def normal_into(out: Any, mean: float, std: float, generator: Generator | None) 
     part = "raw64" if wide else "raw32"
     raw = source.draw(part, count)
     target = out if kind is work else new(dense(work, out.shape))
-    whole = count // 16 * 16
-    _sixteens(raw, make(target.buffer, dense(work, (whole,)), target.ptr), whole)
+    scale = float(mean), float(std)
+    _normal_plan(work, count // 16)(raw.ptr, *scale, target.ptr)
     if count % 16:
-        last = target.ptr + (count - 16) * work.itemsize
-        _sixteens(source.draw(part, 16), make(target.buffer, dense(work, (16,)), last), 16)
+        last = source.draw(part, 16)
+        _normal_plan(work, 1)(last.ptr, *scale, target.ptr + (count - 16) * work.itemsize)
     if target is not out:
         copier.into(out, target)
-    if mean != 0 or std != 1:
-        copier.into(out, out * std + mean)
     return out
 
 
-def _sixteens(raw: Any, out: Any, count: int) -> None:
-    """Groups of 16: eight radii, eight angles; cosines in front, sines behind."""
-    groups = raw.narrow(0, 0, count).view(-1, 2, 8)
-    target = out.view(-1, 2, 8)
-    pair = normal_pair(groups.select(1, 0), groups.select(1, 1), unit_of(out.dtype))
-    for half, values in enumerate(pair):
-        copier.into(target.select(1, half), values)
+@lru_cache(maxsize=256)
+def _normal_plan(kind: dtype, groups: int) -> Callable[..., None]:
+    """``plan(raw, mean, std, output)``: eight radii and eight angles are drawn for a group."""
+    address = jit.address(_normal_kernel(kind))
+    chunks = threads.chunks_for(groups * _NANOSECONDS_PER_GROUP, groups)
+    return memory.make_plan(address, [], 4, units=groups, chunks=chunks, floats=0b0110).run
+
+
+_NANOSECONDS_PER_GROUP = 15.0
 
 
 def _few_normals(generator: Generator, count: int) -> list[float]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from argand import dtypes
 from argand.kernels import jit
-from argand.kernels.random import STATE_BYTES, STATE_WORDS, TEXT
+from argand.kernels.random import STATE_BYTES, STATE_WORDS, text
 from tests.kernels.harness import _CALL, Guarded, assert_same
 
 SEEDS = (0, 1, 42, 5489, 2**31, 2**32 - 1)
@@ -22,14 +22,15 @@ class Stream:
 
     def _run(self, part: str, number: int, out: int = 0) -> None:
         words = np.array([self.state.array.ctypes.data, number, 0, out], np.int64)
-        _CALL(jit.address(TEXT, part))(words.ctypes.data, None, 0, 1)
+        _CALL(jit.address(text(), part))(words.ctypes.data, None, 0, 1)
         self.state.check()
 
     def draw(self, part: str, count: int) -> np.ndarray:
-        out = Guarded(dtypes.int64, (count,))
+        out = Guarded(dtypes.int32 if part == "raw32" else dtypes.int64, (count,))
         self._run(part, count, out.array.ctypes.data)
         out.check()
-        return out.array.copy()
+        drawn = out.array.copy()
+        return drawn.view(np.uint32).astype(np.int64) if part == "raw32" else drawn
 
 
 def numpys(seed: int) -> np.random.MT19937:

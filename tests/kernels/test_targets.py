@@ -207,7 +207,7 @@ def test_reductions_rows_and_optimizers(elsewhere: target.Target) -> None:
 
 
 def test_the_mersenne_twister(elsewhere: target.Target) -> None:
-    check(random.TEXT, elsewhere)
+    check(random.text(), elsewhere)
 
 
 # ---- runtime ------------------------------------------------------------------------------------
