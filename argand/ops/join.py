@@ -60,7 +60,7 @@ def join(dim: int, *tensors: Any) -> Any:
     out = new(layout)
     for x, (place, offset) in zip(tensors, parts):
         if place is not None:
-            copier.into(make(out.storage, place, out.ptr + offset), x)
+            copier.into(make(out.buffer, place, out.ptr + offset), x)
     return out
 
 
