@@ -1,3 +1,4 @@
-"""Helpers around training: so far, loading of data."""
+"""Helpers around training: loading of data, checkpoints of parts of a network."""
 
+from argand.utils import checkpoint as checkpoint
 from argand.utils import data as data
