@@ -67,19 +67,19 @@ class Access:
             return self.splat
         if self.access == CONTIGUOUS:
             return self.low.load(self.kind, self._address(index), mask)
-        return self.low.gather(self.kind, self._addresses(index), mask or all_lanes(self.low))
+        return self.low.gather(self.kind, self.addresses(index), mask or all_lanes(self.low))
 
     def write(self, index: str, mask: str | None, value: str) -> None:
         if self.access == CONTIGUOUS:
             self.low.store(self.kind, value, self._address(index), mask)
         else:
             lanes = mask or all_lanes(self.low)
-            self.low.scatter(self.kind, value, self._addresses(index), lanes)
+            self.low.scatter(self.kind, value, self.addresses(index), lanes)
 
     def _address(self, index: str) -> str:
         return self.low.w.address(self.base, index, self.kind.llvm)
 
-    def _addresses(self, index: str) -> str:
+    def addresses(self, index: str) -> str:
         w, n = self.low.w, self.low.width
         positions = lane_positions(self.low, index)
         assert self.stride is not None

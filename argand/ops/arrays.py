@@ -76,3 +76,10 @@ def fresh(array: Any, kind: dtype) -> Any:
     if out.form.numel:
         as_array(out)[...] = array
     return out
+
+
+def owned(array: Any, kind: dtype) -> Any:
+    """A tensor over the memory of an array, or of a copy where that is somebody else's."""
+    if kind is dtypes.bfloat16 or not array.flags.owndata or not array.flags.c_contiguous:
+        return fresh(array, kind)
+    return from_array(array)

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import builtins
-import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from argand import dtypes
-from argand.dtypes import dtype
-from argand.ops.arrays import as_array, fresh, from_array, new
-from argand.ops.copies import compact, converted
-from argand.ops.create import fill
-from argand.ops.dims import normalize_dim
-from argand.ops.function import operation
+from argand.autograd.node import Node
+from argand.kernels.gather import GATHER
+from argand.ops.arrays import as_array, from_array, new
+from argand.ops.copies import compact, copier
+from argand.ops.create import Options, fill, full_of
+from argand.ops.function import composite, operation
+from argand.ops.history import check_written, is_recorded
+from argand.ops.inplace import finish
+from argand.ops.lookup import move, spread_index
 from argand.ops.record import describe
 from argand.ops.samples import call
+from argand.ops.shape import strides_for
 from argand.ops.slicing import select, slice_dim
-from argand.runtime.layout import dense
-from argand.runtime.tensor_base import TensorBase
+from argand.runtime.layout import Layout, dense, strided
+from argand.runtime.tensor_base import TensorBase, make
+
+Advanced = tuple[Any, ...]  # for each dimension an array of positions, or None
 
 # ---- basic and advanced indexing ----------------------------------------------------------------
 
 
 def get_item(x: Any, index: Any) -> Any:
-    """``x[index]`` with PyTorch's rules; slices may also have negative steps."""
+    """``x[index]`` with PyTorch's rules."""
     if type(index) is int:
         return select(x, 0, index)
-    parts = index if isinstance(index, tuple) else (index,)
-    view, advanced = _basic(x, parts)
+    view, advanced = _basic(x, _parts(index))
     if not advanced:
         return view if view is not x else view_of_self(x)
     return take_at(view, advanced)
@@ -38,8 +42,7 @@ def get_item(x: Any, index: Any) -> Any:
 
 def set_item(x: Any, index: Any, value: Any) -> None:
     """``x[index] = value``, also recorded in the graph."""
-    parts = index if isinstance(index, tuple) else (index,)
-    view, advanced = _basic(x, parts)
+    view, advanced = _basic(x, _parts(index))
     if advanced:
         put_at(view, advanced, value)
     elif isinstance(value, TensorBase):
@@ -60,8 +63,19 @@ def view_of_self(x: Any) -> Any:
     return x.view(x.shape) if x.form.contiguous else x.permute(*range(x.ndim))
 
 
-def _basic(x: Any, parts: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
-    """Apply ints, slices, None and ``...``; what is left are arrays per dimension, or nothing."""
+def _parts(index: Any) -> Sequence[Any]:
+    """The parts of an index; a list of anything but numbers is one as well, as in old NumPy."""
+    if isinstance(index, tuple):
+        return index
+    if isinstance(index, list) and any(
+        isinstance(p, (list, tuple, slice, TensorBase)) or p is None or p is Ellipsis for p in index
+    ):
+        return tuple(index)
+    return (index,)
+
+
+def _basic(x: Any, parts: Sequence[Any]) -> tuple[Any, Advanced]:
+    """Apply ints, slices, None and ``...``; what is left are positions per dimension."""
     parts = [_as_part(p) for p in parts]
     given = builtins.sum(_consumed(p) for p in parts)
     if given > x.form.ndim:
@@ -80,17 +94,36 @@ def _basic(x: Any, parts: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         elif isinstance(part, int) and not isinstance(part, bool):
             x = _select_index(x, dim, part)
         else:
-            consumed = _consumed(part)
-            if consumed == 0:  # a bool
+            if _consumed(part) == 0:  # a bool
                 x = x.unsqueeze(dim)
-                part = np.array([0] if part else [], "i8")
-                consumed = 1
-            advanced += [None] * (dim - len(advanced)) + [part] + [_COVERED] * (consumed - 1)
-            dim += consumed
+                part = np.array([part]).reshape(-1)
+            found = _positions_of(x, dim, part)
+            advanced += [None] * (dim - len(advanced)) + found
+            dim += len(found)
     return x, tuple(advanced)
 
 
-_COVERED = object()  # a dimension that the mask before it also consumes
+def _positions_of(x: Any, dim: int, part: Any) -> list[Any]:
+    """Positions in a dimension; for a mask those where it is true, in each of its dimensions."""
+    shape = x.form.shape
+    if part.dtype == bool:
+        if part.shape != tuple(shape[dim : dim + part.ndim]):
+            raise IndexError(
+                f"The shape of the mask {list(part.shape)} at index {dim} does not match the "
+                f"shape of the indexed tensor {list(shape)} at index {dim}"
+            )
+        return list(np.nonzero(part))
+    size = shape[dim]
+    if part.size:
+        low, high = part.min(), part.max()
+        if high >= size or low < -size:
+            wrong = int(high if high >= size else low)
+            raise IndexError(
+                f"index {wrong} is out of bounds for dimension {dim} with size {size}"
+            )
+        if low < 0:
+            part = np.where(part < 0, part + size, part)
+    return [part]
 
 
 def _rest(parts: Sequence[Any], ellipsis: Any) -> int:
@@ -145,8 +178,8 @@ def _select_index(x: Any, dim: int, index: int) -> Any:
 
 def _slice(x: Any, dim: int, part: slice) -> Any:
     size = x.form.shape[dim]
-    if part.step == 0:
-        raise ValueError("slice step cannot be zero")
+    if part.step is not None and part.step <= 0:
+        raise ValueError(f"slice: step must be greater than zero, but got {part.step} (see flip)")
     start, stop, step = part.indices(size)
     length = len(range(start, stop, step))
     if length == size and step == 1:
@@ -154,51 +187,83 @@ def _slice(x: Any, dim: int, part: slice) -> Any:
     return slice_dim(x, dim, start if length else 0, step, length)
 
 
-def _expand_index(advanced: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(
-        slice(None) if part is None else part for part in advanced if part is not _COVERED
-    )
+# ---- positions in several dimensions ------------------------------------------------------------
+
+
+class Lookup(NamedTuple):
+    """What advanced indices say about a tensor.
+
+    Attributes:
+        offsets: for each position, how many elements it lies behind the begin; a vector.
+        before, after: the dimensions without indices in front of the positions, and behind them.
+        shape: the shape of the positions.
+    """
+
+    offsets: Any
+    before: list[int]
+    after: list[int]
+    shape: tuple[int, ...]
+
+    def shape_of(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the result for a tensor of these sizes."""
+        return (*(sizes[d] for d in self.before), *self.shape, *(sizes[d] for d in self.after))
+
+
+def _look(layout: Layout, advanced: Advanced) -> Lookup:
+    """Positions become distances in memory. They take the place of the indexed dimensions, or are
+    put first when these are not neighbours."""
+    dims = [d for d, part in enumerate(advanced) if part is not None]
+    try:
+        grids = np.broadcast_arrays(*[advanced[d] for d in dims])
+    except ValueError:
+        shapes = ", ".join(str(list(advanced[d].shape)) for d in dims)
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from None
+    offsets = sum(grid.astype("i8", copy=False) * layout.strides[d] for d, grid in zip(dims, grids))
+    rest = [d for d in range(layout.ndim) if d not in dims]
+    adjacent = dims[-1] - dims[0] + 1 == len(dims)
+    before = [d for d in rest if adjacent and d < dims[0]]
+    after = [d for d in rest if d not in before]
+    shape = grids[0].shape
+    return Lookup(np.ascontiguousarray(offsets).reshape(-1), before, after, shape)
+
+
+_ANY = 1 << 62  # the size of a dimension of distances, which were checked before
+
+
+def _walk(mode: str, x: Any, look: Lookup, data: Any) -> None:
+    """Gather from `x` into `data`, which has the shape of the lookup, or combine it into `x`."""
+    if not data.form.numel:
+        return
+    form = x.form
+    before, after = look.before, look.after
+    sizes = look.shape_of(form.shape)
+    flat = (*sizes[: len(before)], look.offsets.size, *sizes[len(sizes) - len(after) :])
+    lines = strides_for(data.form, flat)
+    if lines is None:
+        data = compact.body(data)
+        lines = strides_for(data.form, flat)
+    assert lines is not None
+    kind = form.dtype
+    shape = (*(form.shape[d] for d in before), _ANY, *(form.shape[d] for d in after))
+    strides = (*(form.strides[d] for d in before), 1, *(form.strides[d] for d in after))
+    table = make(x.buffer, strided(kind, shape, strides), x.ptr)
+    values = make(data.buffer, strided(kind, flat, lines), data.ptr)
+    at = len(before)
+    index = spread_index(from_array(look.offsets), flat, at)
+    move("index", mode, index, values, table, at)
 
 
 @operation(as_method=False, as_function=False, graph_name="index")
-def take_at(input: Any, advanced: tuple[Any, ...]) -> Any:
-    """Advanced indexing: arrays of positions and masks."""
-    source = as_array(input)
-    index = _checked(input, advanced)
-    if len(index) == 1 and index[0].dtype != bool:
-        found = source.take(index[0], 0)
-    else:
-        found = source[index]
-    return _owned(found, input.form.dtype)
-
-
-def _owned(array: Any, kind: dtype) -> Any:
-    if kind is dtypes.bfloat16 or not array.flags.owndata or not array.flags.c_contiguous:
-        return fresh(array, kind)
-    return from_array(array)
-
-
-def _checked(input: Any, advanced: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index, once its positions are known to be inside."""
-    dim = 0
-    for part in advanced:
-        if part is None or part is _COVERED:
-            dim += 1
-            continue
-        size = input.form.shape[dim]
-        if part.dtype == bool:
-            if part.shape != tuple(input.form.shape[dim : dim + part.ndim]):
-                raise IndexError(
-                    f"The shape of the mask {list(part.shape)} at index {dim} does not match the "
-                    f"shape of the indexed tensor {list(input.form.shape)} at index {dim}"
-                )
-        elif part.size and (part.max() >= size or part.min() < -size):
-            wrong = int(part.max() if part.max() >= size else part.min())
-            raise IndexError(
-                f"index {wrong} is out of bounds for dimension {dim} with size {size}"
-            )
-        dim += 1
-    return _expand_index(advanced)
+def take_at(input: Any, advanced: Advanced) -> Any:
+    """Advanced indexing: arrays of positions."""
+    if any(s < 0 for s in input.form.strides):
+        input = compact.body(input)
+    look = _look(input.form, advanced)
+    out = new(dense(input.form.dtype, look.shape_of(input.form.shape)))
+    _walk(GATHER, input, look, out)
+    return out
 
 
 @take_at.vjp()
@@ -207,12 +272,10 @@ def _take_vjp(g: Any, out: Any, input: Any, advanced: Any) -> Any:
 
 
 @operation(as_method=False, as_function=False)
-def scatter_at(values: Any, advanced: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def scatter_at(values: Any, advanced: Advanced, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` to which `values` are added at the indexed places."""
-    if values.form.dtype is dtypes.bfloat16:
-        return _in_float32(scatter_at.body, values, advanced, shape)
     out = fill(new(dense(values.form.dtype, shape)), 0)
-    np.add.at(as_array(out), _expand_index(advanced), as_array(values))
+    _walk("sum", out, _look(out.form, advanced), values)
     return out
 
 
@@ -221,279 +284,149 @@ def _scatter_at_vjp(g: Any, out: Any, values: Any, advanced: Any, shape: Any) ->
     return take_at(g, advanced), None, None
 
 
-def put_at(x: Any, advanced: tuple[Any, ...], value: Any, accumulate: bool = False) -> None:
-    """Write `value` at the indexed places of `x`, in place."""
-    index = _checked(x, advanced)
-    x.place_values_(value, index, accumulate)
+def put_at(x: Any, advanced: Advanced, value: Any, accumulate: bool = False) -> Any:
+    """Write `value` at the indexed places of `x`, in place, or add it there."""
+    kind = x.form.dtype
+    if not isinstance(value, TensorBase):
+        value = full_of(value, (), Options(dtype=kind))
+    elif value.form.dtype is not kind:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{kind.name} for the destination and {value.form.dtype.name} for the source."
+        )
+    recorded = is_recorded("index_put", x, (value,))
+    check_written("index_put_", x.form)
+    shape = _look(x.form, advanced).shape_of(x.form.shape)
+    given = tuple(value.form.shape)
+    while len(given) > len(shape) and given[0] == 1:
+        given = given[1:]
+    try:
+        spread = value.detach().view(given) if given != value.form.shape else value.detach()
+        spread = spread.expand(shape)
+    except RuntimeError:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(value.form.shape)} cannot be broadcast "
+            f"to indexing result of shape {list(shape)}"
+        ) from None
+    if spread.buffer is x.buffer:
+        spread = spread.clone()
+    target = x
+    if any(s < 0 for s in x.form.strides):
+        target = compact.body(x)
+    _walk("sum" if accumulate else "set", target, _look(target.form, advanced), spread)
+    if target is not x:
+        copier.into(x, target)
+    return finish(x, _put_node(x, advanced, value, accumulate) if recorded else None)
 
 
-# ---- along one dimension ----------------------------------------------------------------------
+def _put_node(x: Any, advanced: Advanced, value: Any, accumulate: bool) -> Node:
+    like = value.form
+
+    def backward(node: Node, g: Any) -> Any:
+        rest = g
+        if not accumulate and node.edges[0] is not None:
+            rest = g.clone()
+            put_at(rest, advanced, 0)
+        if node.edges[1] is None:
+            return rest, None
+        return rest, take_at(g, advanced).sum_to_size(like.shape).reshape(like.shape)
+
+    return Node("IndexPutBackward0", (x.node, value.node), backward)
 
 
-def _places(index: Any, dim: int) -> tuple[Any, ...]:
-    """The NumPy index of what `index` names along `dim`."""
-    grid = list(np.indices(index.shape, sparse=True))
-    grid[dim] = index
-    return tuple(grid)
+# ---- as functions -------------------------------------------------------------------------------
 
 
-def _gathered_reference(x: Any, dim: int, index: Any) -> Any:
-    return x[_places(index, dim)]
-
-
-def _scattered_reference(
-    x: Any, dim: int, index: Any, src: Any, write: Any = operator.setitem
-) -> Any:
+def _put_reference(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
     out = x.copy()
-    values = src[tuple(slice(n) for n in index.shape)] if np.ndim(src) else src
-    write(out, _places(index, dim), values)
-    return out
-
-
-def _added_reference(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Any:
-    out = np.moveaxis(x, dim, 0).copy()
-    np.add.at(out, index, np.moveaxis(source, dim, 0) * alpha)
-    return np.moveaxis(out, 0, dim)
-
-
-def _in_float32(body: Any, input: Any, *args: Any) -> Any:
-    """Compute with float32 in place of bfloat16, which NumPy does not have."""
-    wide = [
-        converted.body(x, dtypes.float32)
-        if isinstance(x, TensorBase) and x.form.dtype is dtypes.bfloat16
-        else x
-        for x in (input, *args)
-    ]
-    return converted.body(body(*wide), input.form.dtype)
-
-
-def _positions(name: str, index: Any, size: int) -> Any:
-    """The positions in an index tensor, checked."""
-    if index.form.dtype not in (dtypes.int64, dtypes.int32):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {describe(index)}")
-    array = as_array(index)
-    if array.size and (array.max() >= size or array.min() < 0):
-        wrong = int(array.max() if array.max() >= size else array.min())
-        raise IndexError(f"{name}: index {wrong} is out of bounds for a dimension of size {size}")
-    return array
-
-
-@operation(
-    samples=lambda draw: [
-        call(draw(3, 4), 0, draw.index(5, below=3)), call(draw(3, 4), -1, draw.index(2, below=4)),
-        call(draw(3, 4), 0, draw.index(0, below=3)),
-    ],
-    reference=lambda x, dim, index: x.take(index, dim),
-)
-def index_select(input: Any, dim: int, index: Any) -> Any:
-    """The slices of a dimension at the positions in `index`.
-
-    >>> import argand
-    >>> argand.tensor([10, 20, 30]).index_select(0, argand.tensor([2, 0]))
-    tensor([30, 10])
-    """
-    at = normalize_dim(dim, input.ndim)
-    if index.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    size = input.shape[at] if input.ndim else 1
-    positions = np.atleast_1d(_positions("index_select", index, size))
-    source = np.atleast_1d(as_array(input))
-    found = source.take(positions, at)
-    return _owned(found.reshape(()) if input.ndim == 0 else found, input.form.dtype)
-
-
-@index_select.vjp(saves="index")
-def _index_select_vjp(g: Any, out: Any, input: Any, dim: int, index: Any) -> Any:
-    return g.new_zeros(input.shape).index_add(dim, index, g), None, None
-
-
-@operation(
-    in_place=True,
-    samples=lambda draw: [
-        call(draw(3, 4), 0, draw.index(5, below=3), draw(5, 4)),
-        call(draw(3, 4), 1, draw.index(2, below=4), draw(3, 2), alpha=2),
-    ],
-    reference=_added_reference,
-)
-def index_add(input: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Any:
-    """`input` with the slices of `source` added at the positions in `index`.
-
-    >>> import argand
-    >>> argand.zeros(3).index_add(0, argand.tensor([0, 0]), argand.ones(2))
-    tensor([2., 0., 0.])
-    """
-    if input.form.dtype is dtypes.bfloat16:
-        return _in_float32(index_add.body, input, dim, index, source, alpha)
-    if not input.ndim:
-        line = index_add.body(input.detach().view(1), dim, index, source.view(1), alpha)
-        return line.view(())
-    at = normalize_dim(dim, input.ndim)
-    rest, given = (tuple(x.shape[:at] + x.shape[at + 1 :]) for x in (input, source))
-    if input.ndim != source.ndim or rest != given:
-        raise RuntimeError(
-            f"index_add: source tensor shape {list(source.shape)} must match self tensor shape "
-            f"{list(input.shape)}, excluding dimension {dim}"
-        )
-    out = compact.body(input)
-    positions = _positions("index_add", index, input.shape[at])
-    values = as_array(source if alpha == 1 else source.detach() * alpha)
-    np.add.at(as_array(out), (slice(None),) * at + (positions,), values)
-    return out
-
-
-@index_add.vjp(saves="index")
-def _index_add_vjp(
-    g: Any, out: Any, input: Any, dim: int, index: Any, source: Any, alpha: float
-) -> Any:
-    picked = g.index_select(dim, index)
-    if picked.shape != source.shape:  # a single number has no dimension
-        picked = picked.reshape(source.shape)
-    return g, None, None, picked if alpha == 1 else picked * alpha, None
-
-
-@operation(
-    samples=lambda draw: [
-        call(draw(3, 4), 0, draw.index(2, 4, below=3)),
-        call(draw(3, 4), 1, draw.index(3, 5, below=4)), call(draw(3), -1, draw.index(4, below=3)),
-        call(draw(3, 4), 1, draw.index(3, 0, below=4)),
-    ],
-    reference=_gathered_reference,
-)
-def gather(input: Any, dim: int, index: Any, sparse_grad: bool = False) -> Any:
-    """For each place of `index`, the element of `input` at that place with `dim` replaced by it.
-
-    >>> import argand
-    >>> argand.tensor([[1, 2], [3, 4]]).gather(1, argand.tensor([[1], [0]]))
-    tensor([[2],
-            [3]])
-    """
-    at = normalize_dim(dim, input.ndim)
-    if input.ndim != index.ndim and index.form.numel:
-        raise RuntimeError(
-            "Index tensor must have the same number of dimensions as input tensor"
-        )
-    _fits("gather", index.shape, input.shape, at)
-    return _owned(as_array(input)[_lines(input, at, index, "gather")], input.form.dtype)
-
-
-@gather.vjp(saves="index")
-def _gather_vjp(g: Any, out: Any, input: Any, dim: int, index: Any, sparse_grad: Any) -> Any:
-    return g.new_zeros(input.shape).scatter_add(dim, index, g), None, None, None
-
-
-def _fits(name: str, index: Sequence[int], target: Sequence[int], dim: int) -> None:
-    for d, (n, m) in enumerate(zip(index, target)):
-        if d != dim and n > m:
-            raise RuntimeError(
-                f"{name}: Size does not match at dimension {d} expected index {list(index)} to be "
-                f"no larger than self {list(target)} apart from dimension {dim}"
-            )
-
-
-def _lines(x: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:
-    """The NumPy index of the elements that `index` names along `dim`."""
-    positions = _positions(name, index, x.shape[dim] if x.ndim else 1)
-    if not x.ndim:
-        return ()
-    grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in positions.shape)])
-    grid[dim] = positions
-    return tuple(grid)
-
-
-@operation(
-    in_place=True,
-    samples=lambda draw: [
-        call(draw(3, 4), 0, draw.permutation(3).unsqueeze(1), draw(3, 1)),
-        call(draw(3, 4), 1, draw.index(3, 1, below=4), draw.number()),
-        call(draw(4), 0, draw.permutation(4), draw(4)),
-    ],
-    reference=_scattered_reference,
-)
-def scatter(input: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -> Any:
-    """`input` with elements of `src` written where `index` says along `dim`.
-
-    >>> import argand
-    >>> argand.zeros(1, 3).scatter(1, argand.tensor([[2]]), 1.0)
-    tensor([[0., 0., 1.]])
-    """
-    if input.form.dtype is dtypes.bfloat16:
-        return _in_float32(scatter.body, input, dim, index, src, reduce)
-    at = normalize_dim(dim, input.ndim)
-    _same_rank("scatter", input, index, src)
-    out = compact.body(input)
-    values: Any = src
-    if isinstance(src, TensorBase):
-        if src.dtype is not input.dtype:
-            raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-        values = as_array(src)[tuple(slice(n) for n in index.shape)]
-    lines = _lines(input, at, index, "scatter")
-    if reduce is None:
-        as_array(out)[lines] = values
-    elif reduce in ("add", "multiply"):
-        (np.add if reduce == "add" else np.multiply).at(as_array(out), lines, values)
+    if accumulate:
+        np.add.at(out, tuple(indices), values)
     else:
-        raise RuntimeError("reduce argument must be either add or multiply.")
+        out[tuple(indices)] = values
     return out
 
 
-@scatter.vjp(saves="index")
-def _scatter_vjp(
-    g: Any, out: Any, input: Any, dim: int, index: Any, src: Any, reduce: Any
-) -> Any:
-    if reduce is not None:
-        raise NotImplementedError("scatter: the gradient with reduce= is not there yet")
-    to_input = g.scatter(dim, index, 0)
-    to_src = None
-    if not isinstance(src, (int, float)):
-        picked = g.gather(dim, index)
-        to_src = picked if picked.shape == src.shape else _padded(picked, src.shape)
-    return to_input, None, None, to_src, None
-
-
-def _same_rank(name: str, input: Any, index: Any, src: Any) -> None:
-    """A scatter walks all its tensors together."""
-    if not index.form.numel:
-        return
-    for x in (index, src):
-        if isinstance(x, TensorBase) and max(x.ndim, 1) != max(input.ndim, 1):
-            raise RuntimeError(
-                f"{name}: index and src must have the same number of dimensions as the input "
-                f"({input.ndim}), but got {describe(x)}"
-            )
-
-
-def _padded(x: Any, shape: Sequence[int]) -> Any:
-    out = x.new_zeros(tuple(shape))
-    out[tuple(slice(n) for n in x.shape)] = x
-    return out
-
-
-@operation(
-    in_place=True,
+@composite(
     samples=lambda draw: [
-        call(draw(3, 4), 0, draw.index(2, 4, below=3), draw(2, 4)),
-        call(draw(3, 4), 1, draw.index(3, 5, below=4), draw(3, 6)),
+        call(draw(3, 4), [draw.index(2, below=2)], draw(4), accumulate=True),
+        call(draw(3, 4), (draw.permutation(3),), draw(3, 4)),
+        call(draw(3, 4), (draw.index(2, below=3), draw.index(2, below=4)), draw(2), True),
+        call(draw(3, 4), (draw.mask(3, 4),), draw()),
     ],
-    reference=lambda x, dim, index, src: _scattered_reference(x, dim, index, src, np.add.at),
+    reference=_put_reference,
 )
-def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """`input` with elements of `src` added where `index` says along `dim`.
+def index_put(
+    input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False
+) -> Any:
+    """A copy of `input` with `values` at the indexed places, or added there.
 
     >>> import argand
-    >>> argand.zeros(3).scatter_add(0, argand.tensor([0, 0]), argand.ones(2))
-    tensor([2., 0., 0.])
+    >>> argand.zeros(3).index_put((argand.tensor([0, 2]),), argand.tensor(1.0))
+    tensor([1., 0., 1.])
     """
-    if input.form.dtype is dtypes.bfloat16:
-        return _in_float32(scatter_add.body, input, dim, index, src)
-    at = normalize_dim(dim, input.ndim)
-    _same_rank("scatter_add", input, index, src)
-    out = compact.body(input)
-    values = as_array(src)[tuple(slice(n) for n in index.shape)]
-    np.add.at(as_array(out), _lines(input, at, index, "scatter_add"), values)
-    return out
+    return _put_in_place(input.clone(), indices, values, accumulate)
 
 
-@scatter_add.vjp(saves="index")
-def _scatter_add_vjp(g: Any, out: Any, input: Any, dim: int, index: Any, src: Any) -> Any:
-    picked = g.gather(dim, index)
-    return g, None, None, picked if picked.shape == src.shape else _padded(picked, src.shape)
+@index_put.in_place_form
+def _put_in_place(
+    input: Any, indices: Sequence[Any], values: Any, accumulate: bool = False
+) -> Any:
+    for x in indices:
+        if x is not None and not isinstance(x, TensorBase):
+            raise TypeError(f"index_put: expected Tensors as indices, but got {describe(x)}")
+    view, advanced = _basic(input, indices)
+    if advanced:
+        put_at(view, advanced, values, accumulate)
+    elif accumulate:
+        view.add_(values)
+    else:
+        view.copy_(values)
+    return input
+
+
+def _clamped(input: Any, indices: Sequence[Any]) -> list[Any]:
+    sizes = input.form.shape
+    return [x if x is None else x.clamp(-n, n - 1) for x, n in zip(indices, sizes)]
+
+
+@composite(
+    name="_unsafe_masked_index",
+    as_method=False,
+    samples=lambda draw: [
+        call(draw(3, 4), draw.mask(2, 2), [draw.index(2, 1, below=3), draw.index(2, below=4)], 1)
+    ],
+    reference=lambda x, mask, indices, fill: np.where(mask, x[tuple(indices)], fill),
+)
+def masked_index(input: Any, mask: Any, indices: Sequence[Any], fill: Any) -> Any:
+    """``input[indices]`` where the mask is true, else `fill`; elsewhere indices may lie outside.
+
+    >>> import argand
+    >>> mask = argand.tensor([True, False])
+    >>> masked_index(argand.tensor([5, 6]), mask, [argand.tensor([1, 9])], 0)
+    tensor([6, 0])
+    """
+    return get_item(input, tuple(_clamped(input, indices))).masked_fill(~mask, fill)
+
+
+@composite(
+    name="_unsafe_masked_index_put_accumulate",
+    as_method=False,
+    samples=lambda draw: [
+        call(
+            draw(3, 4), draw.mask(2, 2), [draw.index(2, 1, below=3), draw.index(2, below=4)],
+            draw(2, 2),
+        )
+    ],
+    reference=lambda x, mask, indices, values: _put_reference(
+        x, indices, np.where(mask, values, 0), True
+    ),
+)
+def masked_index_put(input: Any, mask: Any, indices: Sequence[Any], values: Any) -> Any:
+    """A copy of `input` with `values` added at the indices where the mask is true.
+
+    >>> import argand
+    >>> mask, index = argand.tensor([True, False]), argand.tensor([1, 9])
+    >>> masked_index_put(argand.tensor([5, 6]), mask, [index], argand.tensor([1, 1]))
+    tensor([5, 7])
+    """
+    return index_put.body(input, _clamped(input, indices), values.masked_fill(~mask, 0), True)

@@ -135,3 +135,46 @@ def nonzero(input: Any, *, as_tuple: bool = False) -> Either:
     rows = np.argwhere(array)
     columns = fresh(rows.reshape(len(rows), input.form.ndim).transpose(), dtypes.int64)
     return columns.transpose(0, 1)  # PyTorch's order in memory
+
+
+@composite(
+    samples=lambda draw: [call(draw(3, 4)), call(draw(5)), call(draw(0, 2))],
+    reference=np.argwhere,
+)
+def argwhere(input: Any) -> Any:
+    """The positions of nonzero elements: a matrix with a row for each.
+
+    >>> import argand
+    >>> argand.argwhere(argand.tensor([0, 5]))
+    tensor([[1]])
+    """
+    return nonzero.body(input)
+
+
+def _static_reference(x: Any, *, size: int, fill_value: int = -1) -> Any:
+    found = np.argwhere(x)[:size]
+    rest = np.full((size - len(found), x.ndim), fill_value)
+    return np.concatenate([found, rest])
+
+
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 4), size=3), call(draw(5), size=7), call(draw(2, 2), size=5, fill_value=9),
+        call(draw(0, 2), size=1),
+    ],
+    reference=_static_reference,
+)
+def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
+    """`nonzero` with a fixed number of rows: the first `size`, or filled up with `fill_value`.
+
+    >>> import argand
+    >>> argand.nonzero_static(argand.tensor([0, 5, 0]), size=2)
+    tensor([[ 1],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = nonzero.body(input)[:size]
+    out = found.new_full((size, input.ndim), fill_value)
+    out[: found.shape[0]] = found
+    return out

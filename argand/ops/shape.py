@@ -14,6 +14,7 @@ from argand.ops.function import composite, view
 from argand.ops.history import note_view
 from argand.ops.record import describe
 from argand.ops.samples import call
+from argand.ops.viewing import viewing, with_copy
 from argand.runtime.layout import Layout, contiguous_strides, dense, strided
 from argand.runtime.tensor_base import TensorBase, make
 
@@ -132,8 +133,8 @@ def _view_vjp(g: Any, input: Layout, sizes: Any) -> Any:
     return g.reshape(input.shape)
 
 
-@composite(
-    view=True,
+@viewing(
+    copy="(x, (4,))",
     as_function=False,
     name="view",
     samples=lambda draw: [
@@ -142,7 +143,7 @@ def _view_vjp(g: Any, input: Layout, sizes: Any) -> Any:
     ],
     reference=lambda x, *shape: x.reshape(*shape),
 )
-def view_method(input: Any, *shape: Any) -> Any:
+def view_method(input: Any, size: Any, *more: int) -> Any:
     """The same elements with other sizes; one of them may be -1. A dtype reinterprets the bytes.
 
     Raises:
@@ -152,9 +153,9 @@ def view_method(input: Any, *shape: Any) -> Any:
     >>> argand.arange(6).view(2, -1).shape
     torch.Size([2, 3])
     """
-    if len(shape) == 1 and hasattr(shape[0], "itemsize"):
-        return _reinterpreted(input, shape[0])
-    return view_as_sizes(input, sizes_of("view", shape))
+    if hasattr(size, "itemsize"):
+        return _reinterpreted(input, size)
+    return view_as_sizes(input, sizes_of("view", (size, *more)))
 
 
 def _reinterpreted(input: Any, kind: Any) -> Any:
@@ -172,15 +173,14 @@ def _reinterpreted(input: Any, kind: Any) -> Any:
     return view_of(input, strided(kind, sizes, input.form.strides))
 
 
-@composite(
-    view=True,
+@viewing(
     samples=lambda draw: [
         call(draw(3, 4), (2, 6)), call(draw(3, 4), (-1,)), call(draw(3, 4), (4, -1)),
         call(draw(), (1, 1)), call(draw(0, 3), (3, 0)),
     ],
     reference=np.reshape,
 )
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, shape: Any, *more: int) -> Any:
     """The same elements with other sizes: a view where possible, a copy otherwise.
 
     >>> import argand
@@ -188,7 +188,7 @@ def reshape(input: Any, *shape: Any) -> Any:
     tensor([[0, 1],
             [2, 3]])
     """
-    sizes = sizes_of("reshape", shape)
+    sizes = sizes_of("reshape", (shape, *more))
     if not input.form.contiguous:
         sizes = _resolve(input.form, sizes)
         if strides_for(input.form, sizes) is None:
@@ -196,8 +196,24 @@ def reshape(input: Any, *shape: Any) -> Any:
     return view_as_sizes(input, sizes)
 
 
-@composite(
-    view=True,
+@viewing(
+    as_method=False,
+    as_function=False,
+    copy="(x)",
+    samples=lambda draw: [call(draw(3, 4)), call(draw())],
+    reference=lambda x: x,
+)
+def alias(input: Any) -> Any:
+    """A view of the whole tensor.
+
+    >>> import argand
+    >>> alias(argand.ones(2))
+    tensor([1., 1.])
+    """
+    return permuted(input, tuple(range(input.ndim)))
+
+
+@viewing(
     as_function=False,
     samples=lambda draw: [call(draw(3, 4), draw(3, 2, 2))],
     reference=lambda x, other: x.reshape(other.shape),
@@ -212,8 +228,7 @@ def view_as(input: Any, other: Any) -> Any:
     return view_as_sizes(input, other.shape)
 
 
-@composite(
-    view=True,
+@viewing(
     as_function=False,
     samples=lambda draw: [call(draw(3, 4), draw(2, 6))],
     reference=lambda x, other: x.reshape(other.shape),
@@ -228,8 +243,7 @@ def reshape_as(input: Any, other: Any) -> Any:
     return input.reshape(other.shape)
 
 
-@composite(
-    view=True,
+@viewing(
     samples=lambda draw: [
         call(draw(2, 3, 4)), call(draw(2, 3, 4), 1), call(draw(2, 3, 4), 0, 1),
         call(draw(2, 3), 1, 1), call(draw()), call(draw(2, 0)),
@@ -256,8 +270,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return input.reshape((*shape[:first], merged, *shape[last + 1 :]))
 
 
-@composite(
-    view=True,
+@viewing(
     samples=lambda draw: [call(draw(2, 12), 1, (3, -1)), call(draw(6, 2), 0, (2, 3))],
     reference=lambda x, dim, sizes: x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :]),
 )
@@ -297,22 +310,22 @@ def _permute_vjp(g: Any, input: Layout, order: Any) -> Any:
     return permuted(g, tuple(inverse))
 
 
-@composite(
-    view=True,
+@viewing(
+    copy="(x, (1, 0))",
     samples=lambda draw: [
         call(draw(2, 3, 4), (2, 0, 1)), call(draw(2, 3), (1, 0)), call(draw(2, 3, 4), (0, -1, 1)),
         call(draw(), ()),
     ],
     reference=np.transpose,
 )
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, dims: Any, *more: int) -> Any:
     """Dimensions in another order.
 
     >>> import argand
     >>> argand.zeros(2, 3, 4).permute(2, 0, 1).shape
     torch.Size([4, 2, 3])
     """
-    order = sizes_of("permute", dims)
+    order = sizes_of("permute", (dims, *more))
     if len(order) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -325,9 +338,8 @@ def permute(input: Any, *dims: Any) -> Any:
     return permuted(input, normal)
 
 
-@composite(
-    in_place=True,
-    view=True,
+@viewing(
+    copy="(x, 0, 1)", in_place=True,
     aliases=("swapaxes", "swapdims"),
     samples=lambda draw: [
         call(draw(2, 3, 4), 0, 2), call(draw(2, 3), -1, -2), call(draw(0, 3), 0, 1),
@@ -350,9 +362,8 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return permuted(input, tuple(order))
 
 
-@composite(
-    in_place=True,
-    view=True,
+@viewing(
+    copy="(x)", in_place=True,
     samples=lambda draw: [call(draw(2, 3)), call(draw(3)), call(draw())],
     reference=np.transpose,
 )
@@ -368,8 +379,8 @@ def t(input: Any) -> Any:
     return permuted(input, tuple(range(input.ndim))[::-1])
 
 
-@composite(
-    view=True,
+@viewing(
+    aliases=("moveaxis",),
     samples=lambda draw: [call(draw(2, 3, 4), 0, -1), call(draw(2, 3, 4), (0, 1), (2, 0))],
     reference=np.moveaxis,
 )
@@ -403,9 +414,8 @@ def _squeeze_vjp(g: Any, input: Layout, dims: Any) -> Any:
     return g.reshape(input.shape)
 
 
-@composite(
-    in_place=True,
-    view=True,
+@viewing(
+    copy="(x)", in_place=True,
     samples=lambda draw: [
         call(draw(1, 2, 1)), call(draw(1, 2, 1), 0), call(draw(1, 2, 1), 1),
         call(draw(1, 2, 1), (0, 2)), call(draw()),
@@ -445,6 +455,9 @@ def unsqueeze(input: Layout, dim: int) -> Strided:
     step = input.strides[at] * input.shape[at] if at < input.ndim else 1
     shape = (*input.shape[:at], 1, *input.shape[at:])
     return strided(input.dtype, shape, (*input.strides[:at], step, *input.strides[at:])), 0
+
+
+with_copy(unsqueeze, "(x, 0)")
 
 
 @unsqueeze.vjp
@@ -489,8 +502,8 @@ def _expand_vjp(g: Any, input: Layout, sizes: Any) -> Any:
     return g.sum_to_size(input.shape)
 
 
-@composite(
-    view=True,
+@viewing(
+    copy="(x, (3, 2, 2))",
     as_function=False,
     samples=lambda draw: [
         call(draw(3, 1), 3, 4), call(draw(3, 1), (2, -1, 4)), call(draw(), 2, 3),
@@ -498,7 +511,7 @@ def _expand_vjp(g: Any, input: Layout, sizes: Any) -> Any:
     ],
     reference=_expanded_reference,
 )
-def expand(input: Any, *sizes: Any) -> Any:
+def expand(input: Any, size: Any, *more: int, implicit: bool = False) -> Any:
     """Repeat dimensions of size 1 without copying; -1 keeps a size.
 
     >>> import argand
@@ -506,11 +519,10 @@ def expand(input: Any, *sizes: Any) -> Any:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    return expand_to(input, sizes_of("expand", sizes))
+    return expand_to(input, sizes_of("expand", (size, *more)))
 
 
-@composite(
-    view=True,
+@viewing(
     as_function=False,
     samples=lambda draw: [call(draw(3, 1), draw(2, 3, 4))],
     reference=lambda x, other: np.broadcast_to(x, other.shape),
@@ -525,8 +537,7 @@ def expand_as(input: Any, other: Any) -> Any:
     return expand_to(input, other.shape)
 
 
-@composite(
-    view=True,
+@viewing(
     samples=lambda draw: [call(draw(3, 1), (2, 3, 4)), call(draw(3), (2, 3))],
     reference=np.broadcast_to,
 )
@@ -548,14 +559,14 @@ def broadcast_to(input: Any, size: Sequence[int]) -> Any:
     ],
     reference=_summed_reference,
 )
-def sum_to_size(input: Any, *size: Any) -> Any:
+def sum_to_size(input: Any, size: Any, *more: int) -> Any:
     """The sum over the dimensions in which `size` is 1 or missing.
 
     >>> import argand
     >>> argand.ones(2, 3).sum_to_size(1, 3)
     tensor([[2., 2., 2.]])
     """
-    wanted = sizes_of("sum_to_size", size)
+    wanted = sizes_of("sum_to_size", (size, *more))
     shape = input.form.shape
     if shape == wanted:
         return input

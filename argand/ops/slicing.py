@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from argand import dtypes
+from argand.ops.arrays import as_array, owned
 from argand.ops.dims import normalize_dim
 from argand.ops.function import composite, operation, view
 from argand.ops.samples import call
 from argand.ops.shape import Strided, sizes_of
+from argand.ops.viewing import viewing, with_copy
 from argand.runtime.layout import Layout, strided
 
 
@@ -28,12 +30,12 @@ def _restrided_vjp(
     g: Any, input: Layout, sizes: tuple[int, ...], strides: tuple[int, ...], distance: int
 ) -> Any:
     whole, part = input.form, strided(input.dtype, sizes, strides)
-    if _repeats(whole):
+    if repeats_elements(whole):
         raise NotImplementedError("the gradient of as_strided for an input that repeats elements")
     (low, high), (first, last) = whole.span(), part.span()
     low, high = min(low, first + distance), max(high, last + distance)
     room = g.new_zeros(high - low + 1)
-    if _repeats(part):
+    if repeats_elements(part):
         places = g.new_tensor(np.arange(high - low + 1), dtype=dtypes.int64)
         places = places.as_strided(sizes, strides, distance - low).reshape(-1)
         room = room.index_add(0, places, g.reshape(-1))
@@ -42,7 +44,7 @@ def _restrided_vjp(
     return room.as_strided(whole.shape, whole.strides, -low)
 
 
-def _repeats(layout: Layout) -> bool:
+def repeats_elements(layout: Layout) -> bool:
     """Whether different indices may lead to the same element."""
     reach = 0
     for stride, extent in sorted((abs(s), n) for n, s in zip(layout.shape, layout.strides)):
@@ -53,9 +55,9 @@ def _repeats(layout: Layout) -> bool:
     return False
 
 
-@composite(
+@viewing(
     in_place=True,
-    view=True,
+    copy="(x, (2,), (1,))",
     samples=lambda draw: [
         call(draw(4, 4).contiguous(), (2, 2), (1, 1)),
         call(draw(6).contiguous(), (3, 2), (2, 1), 0),
@@ -140,14 +142,18 @@ def select(input: Layout, dim: int, index: int) -> Strided:
     return strided(layout.dtype, shape, strides), index % size * layout.strides[at]
 
 
+with_copy(select, "(x, 0, 1)")
+
+
 @select.vjp
 def _select_vjp(g: Any, input: Layout, dim: int, index: int) -> Any:
     at = normalize_dim(dim, input.ndim)
     return embed_slice(g.unsqueeze(at), input.shape, at, index % input.shape[at], 1)
 
 
-@composite(
-    view=True,
+@viewing(
+    copy="(x, 0, 0, 1)",
+    copy_method=True,
     samples=lambda draw: [
         call(draw(3, 5), 1, 1, 3), call(draw(3, 5), 0, -2, 2), call(draw(4), 0, 4, 0),
     ],
@@ -160,6 +166,8 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     >>> argand.arange(5).narrow(0, 1, 3)
     tensor([1, 2, 3])
     """
+    if not input.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     at = normalize_dim(dim, input.ndim)
     size = input.shape[at]
     start = int(start)
@@ -169,6 +177,106 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     return slice_dim(input, at, begin, 1, length)
 
 
+@viewing(
+    as_method=False,
+    as_function=False,
+    copy="(x, 0, 0, 1)",
+    samples=lambda draw: [
+        call(draw(3, 5), 1, 1, 3), call(draw(3, 5), 0, -2), call(draw(4), 0, 0, 9, 2),
+        call(draw(4), 0, 3, 1),
+    ],
+    reference=lambda x, dim=0, start=None, end=None, step=1: np.moveaxis(
+        np.moveaxis(x, dim, 0)[start:end:step], 0, dim
+    ),
+)
+def slice(
+    input: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Any:
+    """``input[start:end:step]`` of a dimension.
+
+    >>> import argand
+    >>> slice(argand.arange(5), 0, 1, None, 2)
+    tensor([1, 3])
+    """
+    if not input.ndim:
+        raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
+    if step <= 0:
+        raise RuntimeError(f"slice step must be positive, but got {step}")
+    at = normalize_dim(dim, input.ndim)
+    covered = range(input.shape[at])[start:end:step]
+    return slice_dim(input, at, covered.start if covered else 0, step, len(covered))
+
+
+@viewing(
+    as_function=False,
+    samples=lambda draw: [
+        call(draw(7), 0, 3, 2), call(draw(3, 5), 1, 2, 1), call(draw(3, 5), -2, 3, 4),
+        call(draw(3, 5), 0, 0, 2),
+    ],
+    reference=lambda x, dimension, size, step: np.moveaxis(
+        np.stack([
+            np.moveaxis(x, dimension, 0)[i : i + size]
+            for i in range(0, x.shape[dimension] - size + 1, step)
+        ]),
+        (0, 1), (dimension if dimension >= 0 else dimension - 1, -1),
+    ),
+)
+def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
+    """Windows of `size` elements of a dimension, `step` apart, with the windows' elements last.
+
+    >>> import argand
+    >>> argand.arange(5).unfold(0, 3, 2)
+    tensor([[0, 1, 2],
+            [2, 3, 4]])
+    """
+    at = normalize_dim(dimension, input.ndim)
+    extent = input.shape[at] if input.ndim else 1
+    if size < 0 or step <= 0:
+        raise RuntimeError(f"unfold: size must be >= 0 and step > 0, but got {size} and {step}")
+    if size > extent:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {at} is {extent} but size is {size}"
+        )
+    return windows(input, at, size, step)
+
+
+with_copy(unfold, "(x, 0, 2, 1)")
+
+
+@view(as_method=False, as_function=False, graph_name="unfold")
+def windows(input: Layout, dim: int, size: int, step: int) -> Strided:
+    """Windows of a dimension, as a last dimension."""
+    if not input.ndim:
+        return strided(input.dtype, (size,), (1,)), 0
+    count = (input.shape[dim] - size) // step + 1
+    shape = (*input.shape[:dim], count, *input.shape[dim + 1 :], size)
+    stride = input.strides[dim]
+    strides = (*input.strides[:dim], stride * step, *input.strides[dim + 1 :], stride)
+    return strided(input.dtype, shape, strides), 0
+
+
+@windows.vjp
+def _windows_vjp(g: Any, input: Layout, dim: int, size: int, step: int) -> Any:
+    """Each place of the windows in turn is a slice of the input."""
+    if not input.ndim:
+        return g.sum()
+    total = g.new_zeros(input.shape)
+    count = g.shape[dim]
+    if step >= size and count:  # windows do not overlap
+        return _spread_windows(g, input, dim, size, step)
+    for k in range(size):
+        total = total + embed_slice(g.select(-1, k), input.shape, dim, k, step)
+    return total
+
+
+def _spread_windows(g: Any, input: Layout, dim: int, size: int, step: int) -> Any:
+    parts = g.movedim(-1, dim + 1)  # (..., count, size, ...)
+    shape = (*input.shape[:dim], g.shape[dim], step, *input.shape[dim + 1 :])
+    parts = embed_slice(parts, shape, dim + 1, 0, 1).flatten(dim, dim + 1)
+    kept = min(parts.shape[dim], input.shape[dim])
+    return embed_slice(slice_dim(parts, dim, 0, 1, kept), input.shape, dim, 0, 1)
+
+
 @composite(
     out="",
     samples=lambda draw: [
@@ -176,86 +284,128 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     ],
     reference=lambda x, dims: np.flip(x, dims),
 )
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, dims: Any, *more: int) -> Any:
     """The order of elements reversed along dimensions; a copy.
 
     >>> import argand
     >>> argand.tensor([1, 2, 3]).flip(0)
     tensor([3, 2, 1])
     """
-    view = input
-    for dim in sizes_of("flip", dims):
+    view, seen = input, set()
+    for dim in sizes_of("flip", (dims, *more)):
         at = normalize_dim(dim, input.ndim)
-        size = input.shape[at]
+        if at in seen:
+            raise RuntimeError(f"dim {at} appears multiple times in the list of dims")
+        seen.add(at)
+        size = input.shape[at] if input.ndim else 1
         if size > 1:
             view = slice_dim(view, at, size - 1, -1, size)
     return view.clone()
 
 
 @composite(
-    view=True,
-    samples=lambda draw: [
-        call(draw(3, 4)), call(draw(3, 4), 1), call(draw(3, 4), -1), call(draw(2, 3, 4), 0, 1, 2),
-    ],
-    reference=np.diagonal,
+    samples=lambda draw: [call(draw(3, 4)), call(draw(2, 3, 2))],
+    reference=np.fliplr,
 )
-def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """The diagonal of two dimensions as the last dimension: a view.
-
-    Args:
-        offset: which diagonal: above the main one if positive, below if negative.
+def fliplr(input: Any) -> Any:
+    """The order of columns reversed; a copy.
 
     >>> import argand
-    >>> argand.eye(2).diagonal()
-    tensor([1., 1.])
+    >>> argand.fliplr(argand.tensor([[1, 2]]))
+    tensor([[2, 1]])
     """
-    first, second = normalize_dim(dim1, input.ndim), normalize_dim(dim2, input.ndim)
-    if first == second:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return diagonal_view(input, offset, first, second)
+    if input.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip.body(input, 1)
 
 
-@view(as_method=False, as_function=False, graph_name="diagonal")
-def diagonal_view(input: Layout, offset: int, first: int, second: int) -> Strided:
-    """The diagonal of two dimensions, moved to the end."""
-    rows, columns = input.shape[first], input.shape[second]
-    down, right = input.strides[first], input.strides[second]
-    length = max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))
-    start = (offset * right if offset >= 0 else -offset * down) if length else 0
-    rest = [d for d in range(input.ndim) if d not in (first, second)]
-    shape = (*(input.shape[d] for d in rest), length)
-    strides = (*(input.strides[d] for d in rest), down + right)
-    return strided(input.dtype, shape, strides), start
+@composite(
+    samples=lambda draw: [call(draw(3, 4)), call(draw(3))],
+    reference=np.flipud,
+)
+def flipud(input: Any) -> Any:
+    """The order of rows reversed; a copy.
 
-
-@diagonal_view.vjp
-def _diagonal_vjp(g: Any, input: Layout, offset: int, first: int, second: int) -> Any:
-    out = g.new_zeros(input.shape)
-    diagonal_view(out, offset, first, second).copy_(g)
-    return out
+    >>> import argand
+    >>> argand.flipud(argand.tensor([1, 2]))
+    tensor([2, 1])
+    """
+    if input.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip.body(input, 0)
 
 
 @composite(
     samples=lambda draw: [
-        call(draw(3, 4)), call(draw(3, 4), -1), call(draw(3)), call(draw(3), 1), call(draw(3), -2),
+        call(draw(3, 4)), call(draw(3, 4), 2), call(draw(2, 3, 4), -1, (0, 2)), call(draw(2, 2), 4),
+        call(draw(2, 3, 4), 1, [2, -2]),
     ],
-    reference=np.diag,
+    reference=lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims),
 )
-def diag(input: Any, diagonal: int = 0) -> Any:
-    """The diagonal of a matrix, or a matrix with this diagonal.
+def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
+    """Turned by `k` times 90 degrees in the plane of two dimensions, from the first to the second.
 
     >>> import argand
-    >>> argand.diag(argand.tensor([1, 2]))
-    tensor([[1, 0],
-            [0, 2]])
+    >>> argand.rot90(argand.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
     """
-    if input.ndim == 2:
-        return diagonal_view(input, diagonal, 0, 1).clone()
-    if input.ndim != 1:
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
+    first, second = (normalize_dim(d, input.ndim) for d in dims)
+    if first == second:
         raise RuntimeError(
-            f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D"
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
         )
-    size = input.shape[0] + (diagonal if diagonal >= 0 else -diagonal)
-    out = input.new_zeros((size, size))
-    diagonal_view(out, diagonal, 0, 1).copy_(input)
-    return out
+    turns = k % 4
+    if turns == 0:
+        return input.clone().contiguous()
+    if turns == 2:
+        return flip.body(input, (first, second))
+    if turns == 1:
+        return flip.body(input, second).transpose(first, second)
+    return flip.body(input, first).transpose(first, second)
+
+
+@composite(
+    samples=lambda draw: [
+        call(draw(3, 4), 1, 0), call(draw(3, 4), (1, -2), (0, 1)), call(draw(3, 4), 5),
+        call(draw(0, 2), 1, 0), call(draw(), 1),
+    ],
+    reference=lambda x, shifts, dims=None: np.roll(x, shifts, dims),
+)
+def roll(input: Any, shifts: Any, dims: Any = ()) -> Any:
+    """Elements moved along dimensions; those pushed out at the end come in at the begin.
+
+    Without `dims` the flattened tensor is rolled.
+
+    >>> import argand
+    >>> argand.roll(argand.tensor([1, 2, 3]), 1)
+    tensor([3, 1, 2])
+    """
+    steps = sizes_of("roll", (shifts,))
+    at = () if dims is None else sizes_of("roll", (dims,))
+    if not steps:
+        raise RuntimeError("`shifts` required")
+    if not at and len(steps) == 1:
+        return roll.body(input.contiguous().view(-1), steps, 0).view(input.shape)
+    if len(steps) != len(at):
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(at)}"
+        )
+    if not input.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    return rolled(input, steps, tuple(normalize_dim(d, input.ndim) for d in at))
+
+
+@operation(as_method=False, as_function=False, graph_name="roll")
+def rolled(input: Any, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Any:
+    """Elements moved along dimensions, in a circle."""
+    return owned(np.roll(as_array(input), shifts, dims), input.form.dtype)
+
+
+@rolled.vjp()
+def _rolled_vjp(g: Any, out: Any, input: Any, shifts: tuple[int, ...], dims: Any) -> Any:
+    return rolled(g, tuple(-n for n in shifts), dims), None, None

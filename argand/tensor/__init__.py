@@ -193,7 +193,7 @@ class Tensor(Facts, Conversion, Interchange, Saving):
         return NotImplemented if is_foreign(other) else ops.matmul.matmul(other, self)
 
     def __reversed__(self) -> Any:
-        return self[::-1] if self.form.ndim else self
+        return self.flip(0) if self.form.ndim else self
 
     def __repr__(self) -> str:
         values = self.detach()
@@ -295,10 +295,6 @@ class Tensor(Facts, Conversion, Interchange, Saving):
         is_recorded(name, self, (self,))
         adopt(self, node)
         return self
-
-    def place_values_(self, value: Any, index: Any, accumulate: bool) -> Tensor:
-        """Write values at the places of a NumPy index."""
-        return ops.inplace.place_into(self, value, index, accumulate)
 
     def resize_(self, *sizes: Any, memory_format: Any = None) -> Tensor:
         """Change the shape. What the memory holds stays, new elements are uninitialized.

@@ -10,7 +10,7 @@ from argand.autograd import Function, GradcheckError, gradcheck, gradgradcheck
 
 def leaf(*shape: int) -> Any:
     made = argand.arange(1.0, 1.0 + argand.ones(shape).numel(), dtype=argand.float64)
-    return (made / 3).reshape(*shape).requires_grad_()
+    return (made / 3).reshape(shape).requires_grad_()
 
 
 class Wrong(Function):

@@ -164,6 +164,8 @@ def test_out(key: str) -> None:
                 own, theirs = found
                 if isinstance(theirs, TypeError) and record.out:
                     continue  # PyTorch has it for other forms of the call
+                if theirs is None:
+                    continue  # a slip of its copies of several views
                 if isinstance(own, Exception) and isinstance(theirs, Exception):
                     continue
                 assert_same_outcome(own, theirs, kind, where, False)
