@@ -322,8 +322,10 @@ def _across_columns(
     w, low, shape = nest.w, nest.low, nest.shape
     size = len(nest.monoid.lift)
     rows = w.begin_loop(*bounds, "1", nest.carried(low, count))
-    row, inner = _divide(w, rows.index, nest.length)
-    indices = [*nest.split(row, nest.extents[shape.kept :]), inner]
+    indices = [rows.index]
+    if shape.reduced:
+        row, inner = _divide(w, rows.index, nest.length)
+        indices = [*nest.split(row, nest.extents[shape.kept :]), inner]
     moved = nest.offset(bases, indices, shape.kept)
     accesses = [
         Access(low, operand, base, strides[-1])

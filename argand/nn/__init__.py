@@ -7,6 +7,7 @@ from argand.nn import modules as modules
 from argand.nn import parameter as parameter
 from argand.nn import utils as utils
 from argand.nn.modules.activation import *
+from argand.nn.modules.batchnorm import *
 from argand.nn.modules.container import *
 from argand.nn.modules.conv import *
 from argand.nn.modules.dropout import *
@@ -15,6 +16,7 @@ from argand.nn.modules.fold import *
 from argand.nn.modules.linear import *
 from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
+from argand.nn.modules.normalization import *
 from argand.nn.modules.pooling import *
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter

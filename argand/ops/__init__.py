@@ -31,6 +31,8 @@ from argand.ops import masks as masks
 from argand.ops import matmul as matmul
 from argand.ops import matrix_functions as matrix_functions
 from argand.ops import polynomial as polynomial
+from argand.ops import normalization as normalization
+from argand.ops import padding as padding
 from argand.ops import pooling as pooling
 from argand.ops import power as power
 from argand.ops import products as products
@@ -42,6 +44,7 @@ from argand.ops import reduce as reduce
 from argand.ops import repeating as repeating
 from argand.ops import resample as resample
 from argand.ops import rounding as rounding
+from argand.ops import row_norm as row_norm
 from argand.ops import sampling as sampling
 from argand.ops import scatter as scatter
 from argand.ops import scattered as scattered

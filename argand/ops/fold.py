@@ -171,7 +171,8 @@ class Reduction(Record):
         fold, kinds = self._trace(source.dtype, kind)
         layouts = [dense(k, shape) for k in kinds]
         wants_count = bool(leaves(fold.finish, SCALAR))
-        new = reduce_launcher(fold, source, dims, layouts, [float(reduced)] if wants_count else [])
+        numbers = [float(reduced)] if wants_count else []
+        new = reduce_launcher(fold, [source], dims, layouts, numbers)
         name = f"{self.graph_name}{0 if len(dims) == source.ndim else 1}"
         return ReducePlan(new, layouts, name, self._backward(source, dims, keepdim))
 
@@ -210,63 +211,72 @@ def _no_identity(name: str, source: Layout, dim: Any) -> Exception:
     return IndexError(message(name, rule, f"dim {dim} of shape {list(source.shape)}"))
 
 
+Walk = tuple[int, tuple[int, ...]]  # an extent, and the stride of every source in bytes
+
+
 class _Space(NamedTuple):
-    """Extents and strides (bytes) of kept and reduced dimensions, merged where possible."""
+    """Kept and reduced dimensions, merged where all sources allow it."""
 
-    kept: list[tuple[int, int]]
-    reduced: list[tuple[int, int]]
+    kept: list[Walk]
+    reduced: list[Walk]
 
 
-def _space(source: Layout, dims: Sequence[int], ordered: bool) -> _Space:
-    size = source.dtype.itemsize
-    every = [(n, s * size) for n, s in zip(source.shape, source.strides)]
-    kept = [pair for d, pair in enumerate(every) if d not in dims]
+def _space(sources: Sequence[Layout], dims: Sequence[int], ordered: bool) -> _Space:
+    every: list[Walk] = [
+        (n, tuple([s.strides[d] * s.dtype.itemsize for s in sources]))
+        for d, n in enumerate(sources[0].shape)
+    ]
+    kept = [walk for d, walk in enumerate(every) if d not in dims]
     reduced = [every[d] for d in dims]
     if not ordered:
-        reduced.sort(key=lambda pair: -abs(pair[1]))
+        reduced.sort(key=lambda walk: -abs(walk[1][0]))
     return _Space(_merge(kept), _merge(reduced))
 
 
-def _merge(dims: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for extent, stride in dims:
+def _merge(dims: Sequence[Walk]) -> list[Walk]:
+    merged: list[Walk] = []
+    for extent, strides in dims:
         if extent == 1:
             continue
-        if merged and merged[-1][1] == extent * stride:
-            merged[-1] = (merged[-1][0] * extent, stride)
+        if merged and all(a == extent * b for a, b in zip(merged[-1][1], strides)):
+            merged[-1] = (merged[-1][0] * extent, strides)
         else:
-            merged.append((extent, stride))
+            merged.append((extent, strides))
     return merged
 
 
 def reduce_launcher(
     fold: Monoid,
-    source: Layout,
+    sources: Sequence[Layout],
     dims: Sequence[int],
     outputs: Sequence[Layout],
-    numbers: Sequence[float],
-) -> Callable[[int], Any]:
-    """A function from the address of the input to the buffer (or buffers) of the results."""
+    numbers: Sequence[float] = (),
+) -> Callable[..., Any]:
+    """A function from the addresses of the inputs to the buffer (or buffers) of the results.
+
+    The sources have one shape; a stride may be 0.
+    """
     kinds = [o.dtype for o in outputs]
     ordered = any(e.dtype is dtypes.int64 for e in fold.lift)
-    space = _space(source, dims, ordered)
-    total = max(1, source.numel)
+    space = _space(sources, dims, ordered)
+    total = max(1, sources[0].numel)
     results = outputs[0].numel
     if results == 0:
-        return lambda ptr: allocate(0) if len(kinds) == 1 else [allocate(0) for _ in kinds]
+        return lambda *ptrs: allocate(0) if len(kinds) == 1 else [allocate(0) for _ in kinds]
+    types = [s.dtype for s in sources]
     parts = _parts(total, results, ordered)
     if parts > 1:
-        first = _kernel(fold.partial, source.dtype, space, [e.dtype for e in fold.lift], parts, [])
+        first = _kernel(fold.partial, types, space, [e.dtype for e in fold.lift], parts, [])
         return _two_stages(first, fold, parts, outputs, numbers)
-    plan = _kernel(fold, source.dtype, space, kinds, 1, numbers, new=outputs)
+    plan = _kernel(fold, types, space, kinds, 1, numbers, new=outputs)
     if len(outputs) == 1 and not numbers:
         return plan.new
     if len(outputs) == 1:
-        return lambda ptr: plan.new(ptr, *numbers)
+        return lambda *ptrs: plan.new(*ptrs, *numbers)
 
-    def several(ptr: int) -> list[Any]:
+    def several(*ptrs: int) -> list[Any]:
         buffers = [allocate(o.nbytes) for o in outputs]
-        plan.run(ptr, *numbers, *[b.ptr for b in buffers])
+        plan.run(*ptrs, *numbers, *[b.ptr for b in buffers])
         return buffers
 
     return several
@@ -285,20 +295,18 @@ def _two_stages(
     parts: int,
     outputs: Sequence[Layout],
     numbers: Sequence[float],
-) -> Callable[[int], Any]:
+) -> Callable[..., Any]:
     results = outputs[0].numel
     stage = [dense(e.dtype, (parts, results)) for e in fold.lift]
-    space = _space(stage[0], [0], True)
-    strides_differ = [s.dtype.itemsize for s in stage]
     second = _kernel(
-        fold.second, [s.dtype for s in stage], space, [o.dtype for o in outputs], 1, numbers,
-        new=outputs, itemsizes=strides_differ,
+        fold.second, [s.dtype for s in stage], _space(stage, [0], True),
+        [o.dtype for o in outputs], 1, numbers, new=outputs,
     )  # fmt: skip
 
-    def run(ptr: int) -> Any:
+    def run(*ptrs: int) -> Any:
         scratch = [allocate(s.nbytes) for s in stage]
         places = [b.ptr for b in scratch]
-        first.run(ptr, *places)
+        first.run(*ptrs, *places)
         if len(outputs) == 1:
             return second.new(*places, *numbers)
         buffers = [allocate(o.nbytes) for o in outputs]
@@ -310,19 +318,18 @@ def _two_stages(
 
 def _kernel(
     fold: Monoid,
-    source: dtype | Sequence[dtype],
+    sources: Sequence[dtype],
     space: _Space,
     outputs: Sequence[dtype],
     parts: int,
     numbers: Sequence[float],
     new: Sequence[Layout] = (),
-    itemsizes: Sequence[int] = (),
 ) -> memory.Plan:
     """The plan of one reduction kernel."""
-    sources = [source] if isinstance(source, dtype) else list(source)
-    kept, reduced = space.kept, space.reduced or [(1, sources[0].itemsize)]
-    along = _runs_along(kept, reduced, sources[0].itemsize)
-    inner_kept = (1, 0) if along else kept[-1]
+    sizes = tuple([s.itemsize for s in sources])
+    kept, reduced = space.kept, space.reduced or [(1, sizes)]
+    along = _runs_along(kept, reduced)
+    inner_kept = (1, (0,) * len(sizes)) if along else kept[-1]
     outer_kept = kept if along else kept[:-1]
     count = prod(n for n, _ in reduced)
     length = reduced[-1][0]
@@ -334,17 +341,17 @@ def _kernel(
     else:
         head = [parts, rows, 1, max(length, 1), 256, kept_tiles, inner_kept[0]]
     parameters = head + [n for n, _ in outer_kept] + [n for n, _ in reduced[:-1]]
-    strides = [s for _, s in (*outer_kept, *reduced, inner_kept)]
-    base = itemsizes[0] if itemsizes else 1
-    for size in itemsizes or [1]:
-        parameters += [s // base * size for s in strides]
+    for i in range(len(sizes)):
+        parameters += [strides[i] for _, strides in (*outer_kept, *reduced, inner_kept)]
     units = prod(n for n, _ in outer_kept) * kept_tiles * parts
     shape = Shape(along, len(outer_kept), len(reduced) - 1)
     walk = reduced[-1] if along else inner_kept
-    operands = _operands(sources, walk, strides, base, itemsizes)
+    operands = [
+        Operand(kind, access_of(stride, kind, walk[0])) for kind, stride in zip(sources, walk[1])
+    ]
     scalars = (dtypes.float64,) * len(numbers)
     text = reduce_kernel(fold, tuple(operands), scalars, tuple(outputs), shape)
-    work = max(1, count) * prod(n for n, _ in kept) * (sources[0].itemsize / BYTES_PER_NS + 0.05)
+    work = max(1, count) * prod(n for n, _ in kept) * (sum(sizes) / BYTES_PER_NS + 0.05)
     return memory.make_plan(
         jit.address(text),
         parameters,
@@ -357,47 +364,14 @@ def _kernel(
     )
 
 
-def _operands(
-    sources: Sequence[dtype], walk: tuple[int, int], strides: Sequence[int], base: int,
-    itemsizes: Sequence[int],
-) -> list[Any]:  # fmt: skip
-    found = []
-    for i, kind in enumerate(sources):
-        stride = walk[1] // base * itemsizes[i] if itemsizes else walk[1]
-        found.append(Operand(kind, access_of(stride, kind, walk[0])))
-    return found
-
-
-def _runs_along(
-    kept: Sequence[tuple[int, int]], reduced: Sequence[tuple[int, int]], itemsize: int
-) -> bool:
+def _runs_along(kept: Sequence[Walk], reduced: Sequence[Walk]) -> bool:
     """Whether vectors run along the reduced dimension rather than across results."""
     if not kept:
         return True
-    length, stride = reduced[-1]
+    length, strides = reduced[-1]
     if length < 8 and kept[-1][0] >= 8:
         return False
-    return abs(stride) <= abs(kept[-1][1])
-
-
-def reduce_two(
-    fold: Monoid, sources: Sequence[Layout], outputs: Sequence[Layout]
-) -> Callable[..., list[Any]]:
-    """A function from the addresses of row-major inputs of one shape to the buffers of the results.
-
-    It reduces all elements to `outputs`, which are 0-dimensional.
-    """
-    sizes = [s.dtype.itemsize for s in sources]
-    space = _space(sources[0], range(sources[0].ndim), True)
-    kinds = [s.dtype for s in sources]
-    plan = _kernel(fold, kinds, space, [o.dtype for o in outputs], 1, [], itemsizes=sizes)
-
-    def run(*addresses: int) -> list[Any]:
-        buffers = [allocate(o.nbytes) for o in outputs]
-        plan.run(*addresses, *[b.ptr for b in buffers])
-        return buffers
-
-    return run
+    return abs(strides[0]) <= abs(kept[-1][1][0])
 
 
 def _tile(length: int) -> tuple[int, int]:

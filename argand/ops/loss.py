@@ -17,7 +17,7 @@ from argand.kernels.expr import LEFT, RIGHT, Expr, const, leaf, row_index, row_m
 from argand.kernels.loops import input_leaf
 from argand.kernels.reduce import Monoid, monoid
 from argand.ops.activation import logsigmoid
-from argand.ops.fold import reduce_two
+from argand.ops.fold import reduce_launcher
 from argand.ops.function import composite, operation
 from argand.ops.map import FLOATING, elementwise
 from argand.ops.rowwise import row
@@ -384,9 +384,10 @@ class _Classes:
         self.rows = dense(kind, target.shape)
         self.scalar = dense(kind, ())
         self.losses = cross_entropy_rows.prepare([logits, target], 1).run
-        self.finish = reduce_two(
+        self.finish = reduce_launcher(
             _over_valid(kind, ignored, self.classes, mean),
             [self.rows, dense(dtypes.int64, target.shape)],
+            [0],
             [self.scalar, self.scalar, dense(dtypes.int64, ())],
         )
 

@@ -1,6 +1,7 @@
 """The modules of `argand.nn`, a file per topic."""
 
 from argand.nn.modules.activation import *
+from argand.nn.modules.batchnorm import *
 from argand.nn.modules.container import *
 from argand.nn.modules.conv import *
 from argand.nn.modules.dropout import *
@@ -9,4 +10,5 @@ from argand.nn.modules.fold import *
 from argand.nn.modules.linear import *
 from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
+from argand.nn.modules.normalization import *
 from argand.nn.modules.pooling import *
