@@ -43,10 +43,16 @@ def _reflected(places: Any, size: int) -> Any:
     return np.where(places >= size, round_trip - places, places)
 
 
+def _wrapped(places: Any, size: int) -> Any:
+    """Positions on a ring of the elements that negative padding has left."""
+    first, last = max(int(places[0]), 0), min(int(places[-1]), size - 1)
+    return (places - first) % (last - first + 1) + first
+
+
 _SOURCES: dict[str, Callable[[Any, int], Any]] = {
     "reflect": _reflected,
     "replicate": lambda places, size: np.clip(places, 0, size - 1),
-    "circular": lambda places, size: places % size,
+    "circular": _wrapped,
 }
 
 

@@ -355,14 +355,13 @@ def local_response_norm(
 
 
 @composite(
+    out="cast",
     namespace=NN,
     as_method=False,
     samples=lambda draw: [call(draw(3, 4, nonzero=True)), call(draw(3, 4, nonzero=True), 1.0, 0)]
     if draw.floating else [],
 )  # fmt: skip
-def normalize(
-    input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None
-) -> Any:
+def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
     """Divides by the norm along a dimension, or by `eps` where that is larger.
 
     >>> import argand
@@ -370,6 +369,4 @@ def normalize(
     tensor([[0.6000, 0.8000]])
     """
     length = vector_norm.body(input, p, dim, True).clamp_min(eps).expand_as(input)
-    if out is None:
-        return input / length
-    return out.resize_(input.shape).copy_(input / length)
+    return input / length
