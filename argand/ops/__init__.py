@@ -30,9 +30,9 @@ from argand.ops import lu as lu
 from argand.ops import masks as masks
 from argand.ops import matmul as matmul
 from argand.ops import matrix_functions as matrix_functions
-from argand.ops import polynomial as polynomial
 from argand.ops import normalization as normalization
 from argand.ops import padding as padding
+from argand.ops import polynomial as polynomial
 from argand.ops import pooling as pooling
 from argand.ops import power as power
 from argand.ops import products as products
