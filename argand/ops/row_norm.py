@@ -72,12 +72,12 @@ def rms_norm_slope(g: Expr, input: Expr, weight: Expr, inverse: Expr, share: Exp
 def _repeated(value: float, kind: dtype, shape: tuple[int, ...]) -> Any:
     """One number in the place of a tensor."""
     one = full.body((), value, dtype=kind)
-    return make(one.storage, strided(kind, shape, (0,) * len(shape)))
+    return make(one.buffer, strided(kind, shape, (0,) * len(shape)))
 
 
 def _spread(x: Any, rows: int) -> Any:
     """A row in the place of many."""
-    return make(x.storage, strided(x.form.dtype, (rows, *x.form.shape), (0, 1)), x.ptr)
+    return make(x.buffer, strided(x.form.dtype, (rows, *x.form.shape), (0, 1)), x.ptr)
 
 
 @lru_cache(256)
