@@ -70,3 +70,20 @@ class Sizes(NamedTuple):
             zero + self.padding,
             one + self.dilation,
         )
+
+
+class Task(NamedTuple):
+    """A convolution of images ``(images, groups * channels, height, width)``, row-major."""
+
+    images: int
+    groups: int
+    channels: int  # of a group
+    outputs: int  # of a group
+    sizes: Sizes
+    biased: bool = False
+    backward: bool = False  # the weight is that of the convolution whose gradient this is
+
+    @property
+    def flops(self) -> float:
+        terms = self.channels * self.sizes.taps
+        return 2.0 * self.images * self.groups * self.outputs * self.sizes.pixels * terms

@@ -21,8 +21,8 @@ class Vectors(Lowering):
     def __init__(self, writer: Writer, width: int) -> None:
         super().__init__(writer, width)
         self.type = self.vector(float32)
-        self._fma = f"llvm.fmuladd.v{width}f32"
-        writer.declare(f"{self.type} @{self._fma}({self.type}, {self.type}, {self.type})")
+        self._multiply_add = f"llvm.fmuladd.v{width}f32"
+        writer.declare(f"{self.type} @{self._multiply_add}({self.type}, {self.type}, {self.type})")
 
     def add(self, a: str, b: str) -> str:
         return self.w.let(f"fadd {self.type} {a}, {b}")
@@ -36,7 +36,7 @@ class Vectors(Lowering):
     def plus(self, a: str, b: str, factor: float) -> str:
         """``a + b * factor``."""
         arguments = ", ".join(f"{self.type} {x}" for x in (b, constant(factor), a))
-        return self.w.let(f"call {self.type} @{self._fma}({arguments})")
+        return self.w.let(f"call {self.type} @{self._multiply_add}({arguments})")
 
     def shuffle(self, a: str, b: str, lanes: Sequence[int]) -> str:
         """Lanes of `a` (numbered from 0) and of `b` (from the width on)."""

@@ -14,8 +14,9 @@ row is; pieces of 128 bits are what both have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from argand.dtypes import float32
 from argand.kernels import jit
@@ -27,13 +28,33 @@ from argand.kernels.gemm_drive import SLOT
 from argand.kernels.gemm_micro import TASK
 from argand.kernels.gemm_pack import transposed
 from argand.kernels.gemm_share import launch
-from argand.kernels.winograd_transform import POINTS, TAPS, TILE, back, of_values, of_weights
+from argand.kernels.winograd_transform import (
+    POINTS,
+    TAPS,
+    TILE,
+    back,
+    of_gradients,
+    of_values,
+    of_weights,
+)
 
 BLOCK = 32  # tiles that are transformed together; a multiple of every panel's width
 PIECE = 4  # float32 in 128 bits
 ROW = 4 * (2 * BLOCK * TILE + 32)  # bytes of a row of values on its way through the transform
 OUT_ROW = 4 * BLOCK * TILE
-SEGMENT = ("length", "place", "image", "y", "x", "out", "rows", "columns")
+SEGMENT = (  # what the table tells of a segment; offsets in bytes
+    "length",  # tiles
+    "place",  # tiles of the block before it
+    "image",  # to its image
+    "y",  # first row and column of values
+    "x",
+    "out",  # to its first result
+    "rows",  # results of a column that exist
+    "columns",  # and of a row
+    "out_start",  # to the results of its image
+    "out_y",  # first row and column of results
+    "out_x",
+)
 HEIGHT_WORDS = 3  # a row of the table of heights: tiles, rows of a tile, microkernel
 
 PARAMETERS = (
@@ -85,6 +106,20 @@ PARAMETERS = (
     "slot_count",
     "slot_first",
     "slot_bytes",
+    # the gradient of the weight: see winograd_gradient
+    "slices",
+    "slice_blocks",  # blocks of tiles in a slice
+    "group_blocks",  # and blocks that are multiplied at once
+    "parts",  # of the channels
+    "part_channels",
+    "h_row",  # bytes: gradients from a tile to the next
+    "h_plane",
+    "h_first",
+    "v_row",
+    "v_first",
+    "s_row",  # sums from an output to the next
+    "s_plane",
+    "s_slice",
 )
 
 
@@ -107,7 +142,7 @@ def text(lanes: int, masks: bool, activation: Activation | None) -> str:
     results = "(ptr %p, ptr %segments, i64 %count, ptr %from, ptr %out, ptr %bias)"
     functions: tuple[tuple[str, Callable[[Words], None]], ...] = (
         (f"internal void @NAME.weights{kernel}", lambda w: _weights(w, lanes)),
-        ("internal i64 @NAME.cut(ptr %p, ptr %segments, ptr %places, i64 %first)", _cut),
+        CUT,
         (f"internal void @NAME.values{image}", lambda w: _values(w, lanes)),
         ("internal void @NAME.multiply(ptr %p, ptr %u, ptr %v, ptr %m)", _multiply),
         (
@@ -117,6 +152,11 @@ def text(lanes: int, masks: bool, activation: Activation | None) -> str:
         (f"internal void @NAME.blocks{kernel}", _blocks),
         (f"void @NAME.driver{kernel}", _driver),
     )
+    return module(functions)
+
+
+def module(functions: Sequence[tuple[str, Callable[[Words], None]]]) -> str:
+    """The text of a module with functions that are given by signature and body."""
     declarations = {"declare void @argand_parallel(ptr, ptr, ptr, i64, i64)"}
     texts = []
     for signature, write in functions:
@@ -243,6 +283,9 @@ def _cut(w: Words) -> None:
             "out": w.add(out, w.mul(image, w.parameter("out_image"))),
             "rows": w.smaller(w.sub(height, y), str(TILE)),
             "columns": w.smaller(w.sub(width, x), w.mul(length, TILE)),
+            "out_start": w.mul(image, w.parameter("out_image")),
+            "out_y": y,
+            "out_x": x,
         }
         line = w.address("%segments", w.mul(number, len(SEGMENT)))
         for field, word in enumerate(words.values()):
@@ -259,6 +302,9 @@ def _cut(w: Words) -> None:
     w.line(f"ret i64 {number}")
 
 
+CUT = ("internal i64 @NAME.cut(ptr %p, ptr %segments, ptr %places, i64 %first)", _cut)
+
+
 def _segment(w: Writer, number: str) -> dict[str, str]:
     line = w.address("%segments", w.let(f"mul i64 {number}, {len(SEGMENT)}"))
     return {name: w.word(line, field) for field, name in enumerate(SEGMENT)}
@@ -271,36 +317,53 @@ def _values(w: Words, lanes: int) -> None:
     channel = w.begin_loop("0", w.parameter("channels"), "1")
     image = w.pointer("%image", w.mul(channel.index, w.parameter("image_channel")))
     segment = w.begin_loop("0", "%count", "1")
-    _columns_of_values(w, v, image, _segment(w, segment.index), segment.index)
+    columns_to_points(w, v, VALUES, (image, "%rows"), segment.index)
     w.end_loop(segment)
     to = w.pointer("%to", w.mul(channel.index, 4 * BLOCK))
     _rows_of_values(w, v, to)
     w.end_loop(channel)
 
 
-def _columns_of_values(
-    w: Words, v: Vectors, image: str, segment: dict[str, str], number: str
+class Source(NamedTuple):
+    """What is transformed to points: values of an image, or gradients of results."""
+
+    values: int  # in a row or column of a tile
+    transform: Callable[[Vectors, Sequence[str]], list[str]]
+    size: tuple[str, str]  # the parameters with height and width of the image
+    fields: tuple[str, str, str]  # of a segment: to its image, first row and column
+
+
+VALUES = Source(POINTS, of_values, ("height", "width"), ("image", "y", "x"))
+GRADIENTS = Source(
+    TILE, of_gradients, ("out_height", "out_width"), ("out_start", "out_y", "out_x")
+)
+
+
+def columns_to_points(
+    w: Words, v: Vectors, source: Source, ends: tuple[str, str], number: str
 ) -> None:
-    """Transform columns of 6 values: vectors along a row of the image."""
+    """Transform columns of a segment's tiles: vectors along a row of the image."""
     lanes = v.width
-    height, width = w.parameters("height", "width")
-    start = w.pointer(image, segment["image"])
+    segment = _segment(w, number)
+    offset, first_y, first_x = (segment[name] for name in source.fields)
+    height, width = w.parameters(*source.size)
+    start = w.pointer(ends[0], offset)
     place = w.mul(w.add(segment["place"], number), TILE)
-    needed = w.add(w.mul(segment["length"], TILE), POINTS - TILE)
+    needed = w.add(w.mul(segment["length"], TILE), source.values - TILE)
     part = w.begin_loop("0", needed, str(lanes))
-    x = w.add(segment["x"], part.index)
+    x = w.add(first_x, part.index)
     numbers = w.splat(w.let(f"trunc i64 {x} to i32"), "i32", lanes)
     numbers = w.let(f"add <{lanes} x i32> {numbers}, {v.numbers()}")
     values = []
-    for i in range(POINTS):
-        y = w.add(segment["y"], i)
+    for i in range(source.values):
+        y = w.add(first_y, i)
         inside = w.let(f"icmp ult i64 {y}, {height}")
         end = w.let(f"trunc i64 {w.let(f'select i1 {inside}, i64 {width}, i64 0')} to i32")
         mask = w.let(f"icmp ult <{lanes} x i32> {numbers}, {w.splat(end, 'i32', lanes)}")
         at = w.address(start, w.add(w.mul(y, width), x), "float")
         values.append(v.load(float32, at, mask))
-    target = w.address("%rows", w.add(place, part.index), "float")
-    for i, value in enumerate(of_values(v, values)):
+    target = w.address(ends[1], w.add(place, part.index), "float")
+    for i, value in enumerate(source.transform(v, values)):
         v.store(float32, value, w.address(target, i * ROW, "i8"), None)
     w.end_loop(part)
 
@@ -316,7 +379,7 @@ def _rows_of_values(w: Words, v: Vectors, to: str) -> None:
     for tile in range(v.width):
         byte = w.let(f"load i64, ptr {w.address('%places', w.add(part.index, tile))}")
         starts.append(w.pointer(source, byte))
-    values = _tiles(v, starts, 0) + _tiles(v, starts, PIECE)
+    values = pieces_across(v, starts, 0) + pieces_across(v, starts, PIECE)
     target = w.pointer(here, w.mul(w.mul(row.index, POINTS), plane))
     for value in of_values(v, values[:POINTS]):
         v.store(float32, value, target, None)
@@ -325,7 +388,7 @@ def _rows_of_values(w: Words, v: Vectors, to: str) -> None:
     w.end_loop(part)
 
 
-def _tiles(v: Vectors, starts: list[str], first: int) -> list[str]:
+def pieces_across(v: Vectors, starts: list[str], first: int) -> list[str]:
     """4 neighbours at each of the addresses, as 4 vectors with a lane for each address."""
     w = v.w
     small = Vectors(w, PIECE)

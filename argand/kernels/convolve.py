@@ -1,146 +1,87 @@
 """Convolutions of images: which kernel computes one, and its parameters.
 
-`winograd` plans what `memory.make_plan` needs, as `contract.product` does. Code is generated per
-structure, never per size.
+`convolution` and `gradient_of_weight` plan what `memory.make_plan` needs, as `contract.product`
+does. There are two ways:
+
+- *direct*: the matrix microkernel, with packers that read the windows of the image (conv_patch);
+- *Winograd's* method for 3 x 3 at stride 1 in float32 (winograd_plan), with a quarter of the
+  multiplications and, for few channels, more time in its transforms than that saves. Its error is
+  about five times that of the direct way; ``ARGAND_WINOGRAD=off`` does without it.
+
+Code is generated per structure, never per size.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from argand import config
 from argand.dtypes import dtype, float32
-from argand.kernels import conv_winograd, target
+from argand.kernels import target
 from argand.kernels.conv_patch import patches, turned
-from argand.kernels.conv_sizes import Sizes
-from argand.kernels.conv_winograd import BLOCK, HEIGHT_WORDS, PARAMETERS
+from argand.kernels.conv_sizes import Sizes, Task
 from argand.kernels.gemm_deliver import Activation
 from argand.kernels.gemm_micro import Micro, heights
 from argand.kernels.gemm_pack import packer
 from argand.kernels.gemm_plan import (
-    FLOPS,
     Method,
     Operand,
     Parts,
     Patches,
     Problem,
     block_of_images,
-    cover,
     estimate,
-    has_masks,
     plan,
 )
-from argand.kernels.gemm_scratch import SLOT_BYTES, slots
+from argand.kernels.gemm_scratch import SLOT_BYTES
 from argand.kernels.target import Target
-from argand.kernels.winograd_transform import POINTS, TAPS, TILE
+from argand.kernels.winograd_plan import takes_winograd, winograd, winograd_gradient_of_weight
 
-POINT_COUNT = POINTS * POINTS
+WINOGRAD_CHANNELS = 12  # channels and outputs from which on Winograd's method is faster
 SLICES = 16  # sums over many images are split into so many parts at most,
 SPLIT_NANOSECONDS = 40_000  # where there is so much to do
-PAD = 128  # bytes between planes of points, so that they do not meet in one set of a cache
 
 
-class Task(NamedTuple):
-    """A convolution of images ``(images, groups * channels, height, width)``, row-major."""
-
-    images: int
-    groups: int
-    channels: int  # of a group
-    outputs: int  # of a group
-    sizes: Sizes
-    biased: bool = False
-    backward: bool = False  # the weight is that of the convolution whose gradient this is
-
-    @property
-    def flops(self) -> float:
-        terms = self.channels * self.sizes.taps
-        return 2.0 * self.images * self.groups * self.outputs * self.sizes.pixels * terms
-
-
-def takes_winograd(task: Task) -> bool:
-    """Whether a convolution is one of 3 x 3 at stride 1, large enough for Winograd to be faster."""
-    sizes = task.sizes
-    return (
-        sizes.kernel == (TAPS, TAPS)
-        and sizes.unit_stride
-        and sizes.dilation == (1, 1)
-        and min(sizes.padding) >= 0
-        and task.channels + _output_block(task) <= _most_rows()
-    )
-
-
-def _most_rows() -> int:
-    """How many rows of points (channels and outputs) a slot of scratch memory has room for."""
-    return (SLOT_BYTES // POINT_COUNT - 2 * PAD) // (4 * BLOCK)
-
-
-def _output_block(task: Task) -> int:
-    """Into what blocks the outputs are cut, so that a block's points and products fit."""
-    room = max(1, _most_rows() - task.channels)
-    for parts in range(1, task.outputs + 1):
-        if task.outputs % parts == 0 and task.outputs // parts <= room:
-            return task.outputs // parts
-    return task.outputs
-
-
-def winograd(
-    task: Task, activation: Activation | None = None, here: Target | None = None
-) -> Parts:
-    """The plan of a convolution by Winograd's method; arguments: image, weight, (bias,) scratch,
-    result."""
-    here = here or target.host()
-    lanes = here.vector_bytes // 4
-    sizes, block = task.sizes, _output_block(task)
-    values = dict.fromkeys(PARAMETERS, 0)
-    _operands(values, task, lanes)
-    tile_rows, tile_columns = (-(-n // TILE) for n in sizes.out)
-    tiles = task.images * tile_rows * tile_columns
-    vectors = here.tile_vectors
-    while BLOCK % (vectors * lanes):
-        vectors -= 1
-    micro = Micro(float32, lanes, vectors, adjacent=True)
-    values.update(
-        tile_rows=tile_rows,
-        tile_columns=tile_columns,
-        tiles=tiles,
-        blocks=-(-tiles // BLOCK),
-        output_block=block,
-        v_plane=task.channels * 4 * BLOCK + PAD,
-        m_plane=block * 4 * BLOCK + PAD,
-        panels=BLOCK // micro.width,
-        panel_bytes=4 * micro.width,
-        weight_units=task.groups * task.channels,
-        units=task.groups * -(-tiles // BLOCK),
-        heights_at=len(values),
-        slot_bytes=SLOT_BYTES,
-    )
-    values["m_first"] = values["v_plane"] * POINT_COUNT
-    values["slots"], values["slot_count"], values["slot_first"] = slots()
-    nanoseconds = task.flops / FLOPS / 2.5
-    values["chunks"] = values["units"] if nanoseconds > 20_000 else 1
-    values["weight_chunks"] = min(16, values["weight_units"]) if nanoseconds > 20_000 else 1
-    sizes_of_tiles = heights(here.tile_rows)
-    table: list[int] = []
-    for rows, count in cover(block, sizes_of_tiles):
-        table += [count, rows, micro.kernel(rows, sizes_of_tiles)]
-    values["height_count"] = len(table) // HEIGHT_WORDS
-    return Parts(
-        function=conv_winograd.driver(lanes, has_masks(here), activation),
-        parameters=(*values.values(), *table),
-        arguments=4 + task.biased,
-        units=1,
-        chunks=1,
-        scratch_bytes=task.groups * values["u_group"],
-        parallel=values["chunks"] > 1,
-        nanoseconds=nanoseconds,
-        path="winograd",
-    )
-
-
-def direct(
+def convolution(
     task: Task, kind: dtype, activation: Activation | None = None, here: Target | None = None
 ) -> Parts:
-    """The plan of a convolution as a product; arguments: weight, image, (bias,) result."""
+    """The plan of a convolution; arguments: weight, image, (bias,) (scratch,) result.
+
+    The weight of a task that is `backward` is that of the convolution whose gradient it is, for
+    Winograd's method; for the direct way it has to be turned before: see `turns_weight`.
+    """
     here = here or target.host()
+    if prefers_winograd(task, kind):
+        return winograd(task, activation, here)
+    return _direct(task, kind, activation, here)
+
+
+def gradient_of_weight(task: Task, kind: dtype, here: Target | None = None) -> Parts | None:
+    """The plan of the gradient of a weight; arguments: gradient, image, (scratch,) result.
+
+    None where an image has so many windows, of a prime number, that no part of it fits.
+    """
+    here = here or target.host()
+    if prefers_winograd(task, kind):
+        found = winograd_gradient_of_weight(task, here)
+        if found is not None:
+            return found
+    return _direct_of_weight(task, kind, here)
+
+
+def prefers_winograd(task: Task, kind: dtype) -> bool:
+    """Whether Winograd's method is there for a task, and the faster one."""
+    large = min(task.channels, task.outputs) >= WINOGRAD_CHANNELS
+    return kind is float32 and large and config.winograd() and takes_winograd(task)
+
+
+def turns_weight(task: Task, kind: dtype) -> bool:
+    """Whether the weight has to be turned by 180 degrees before."""
+    return task.backward and not prefers_winograd(task, kind)
+
+
+def _direct(
+    task: Task, kind: dtype, activation: Activation | None, here: Target
+) -> Parts:
+    """A convolution as a product of the weight and the windows."""
     sizes = task.sizes
     m, n, k = task.outputs, sizes.pixels, task.channels * sizes.taps
     image = task.channels * sizes.size[0] * sizes.size[1]
@@ -160,12 +101,8 @@ def direct(
     return plan(problem, _panels(problem), activation, False, 1.0)
 
 
-def of_weight(task: Task, kind: dtype, here: Target | None = None) -> Parts | None:
-    """The plan of the gradient of a weight; arguments: gradient, image, (scratch,) result.
-
-    None where an image has so many windows, of a prime number, that no part of it fits.
-    """
-    here = here or target.host()
+def _direct_of_weight(task: Task, kind: dtype, here: Target) -> Parts | None:
+    """The gradient of a weight as a product of the gradient and the windows."""
     sizes = task.sizes
     m, n, pixels = task.outputs, task.channels * sizes.taps, sizes.pixels
     image = task.channels * sizes.size[0] * sizes.size[1]
@@ -218,45 +155,3 @@ def _panels(problem: Problem) -> Method:
     needed = -(-(problem.n % full.width) // problem.lanes) or full.vectors
     last = full._replace(vectors=needed)
     return Method(full, last, heights(here.tile_rows), pack_a=False, pack_b=True)
-
-
-def _operands(values: dict[str, int], task: Task, lanes: int) -> None:
-    """Where the operands are, and their strides in bytes."""
-    words = ["image_word", "weight_word", "bias_word", "scratch_word", "out_word"]
-    if not task.biased:
-        words.remove("bias_word")
-    values.update((name, number) for number, name in enumerate(words))
-    sizes, channels, outputs = task.sizes, task.channels, task.outputs
-    taps = TAPS * TAPS * 4
-    values["weight_lane"], values["weight_unit"] = channels * taps, taps
-    values["weight_tap"] = 4
-    if task.backward:
-        values["weight_lane"], values["weight_unit"] = taps, outputs * taps
-        values["weight_tap"], values["weight_first"] = -4, taps - 4
-    values["weight_group"] = channels * outputs * taps
-    row = -(-outputs // lanes) * lanes * 4
-    plane = row * channels
-    values["u_row"], values["u_plane"], values["u_group"] = row, plane, plane * POINT_COUNT
-    image, out = 4 * sizes.size[0] * sizes.size[1], 4 * sizes.pixels
-    values.update(
-        biased=int(task.biased),
-        channels=channels,
-        outputs=outputs,
-        image_channel=image,
-        image_group=image * channels,
-        image_image=image * channels * task.groups,
-        out_channel=out,
-        out_group=out * outputs,
-        out_image=out * outputs * task.groups,
-        height=sizes.size[0],
-        width=sizes.size[1],
-        pad_y=sizes.padding[0],
-        pad_x=sizes.padding[1],
-        out_height=sizes.out[0],
-        out_width=sizes.out[1],
-    )
-
-
-def prefers_winograd(task: Task) -> bool:
-    """Whether Winograd's method is the faster one."""
-    return takes_winograd(task) and task.channels >= 8 and task.outputs >= 8

@@ -48,6 +48,26 @@ def of_weights(v: Vectors, g: Sequence[str]) -> list[str]:
     return [v.scaled(g[0], 1 / _SCALE_0), *pairs, g[2]]
 
 
+def of_gradients(v: Vectors, y: Sequence[str]) -> list[str]:
+    """4 gradients of results to 6 points: the transpose of `back`."""
+    pairs = []
+    for root in (A, B):
+        even, odd = v.plus(y[0], y[2], root * root), v.plus(y[1], y[3], root * root)
+        pairs += [v.plus(even, odd, root), v.plus(even, odd, -root)]
+    return [y[0], *pairs, y[3]]
+
+
+def to_weights(v: Vectors, s: Sequence[str]) -> list[str]:
+    """6 points to 3 gradients of weights: the transpose of `of_weights`."""
+    sum_a, sum_b = v.add(s[1], s[2]), v.add(s[3], s[4])
+    apart_a, apart_b = v.sub(s[1], s[2]), v.sub(s[3], s[4])
+    return [
+        v.plus(v.plus(v.scaled(s[0], 1 / _SCALE_0), sum_a, 1 / _SCALE_A), sum_b, 1 / _SCALE_B),
+        v.plus(v.scaled(apart_a, A / _SCALE_A), apart_b, B / _SCALE_B),
+        v.plus(v.plus(s[5], sum_a, _AA / _SCALE_A), sum_b, _BB / _SCALE_B),
+    ]
+
+
 def back(v: Vectors, m: Sequence[str]) -> list[str]:
     """6 points to 4 results."""
     sum_a, sum_b = v.add(m[1], m[2]), v.add(m[3], m[4])

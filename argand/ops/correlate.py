@@ -69,7 +69,8 @@ def _reshaped(x: Any, *shape: int) -> Any:
 # ---- by kernels ---------------------------------------------------------------------------------
 
 Launcher = Callable[..., Any]  # launcher(addresses of the operands) -> the output's buffer
-_launchers: dict[tuple[Any, ...], Launcher | None] = {}
+_launchers: dict[tuple[Any, ...], tuple[Launcher, bool]] = {}  # and whether the weight is turned
+_gradients: dict[tuple[Any, ...], Launcher | None] = {}
 
 
 def _suits(*tensors: Any) -> bool:
@@ -118,17 +119,17 @@ def _correlated(images: Any, weight: Any, bias: Any, task: Task) -> Any:
     shape = (task.images, task.groups * task.outputs, *task.sizes.out[4 - images.ndim :])
     out = dense(images.form.dtype, shape)
     key = (images.form.dtype, task)
-    launch = _launchers.get(key)
-    quick = images.form.dtype is dtypes.float32 and convolve.prefers_winograd(task)
-    if launch is None:
-        planned = convolve.winograd(task) if quick else convolve.direct(task, out.dtype)
-        launch = _launchers[key] = _launcher(planned, out.nbytes)
-    if task.backward and not quick:
+    found = _launchers.get(key)
+    if found is None:
+        parts = convolve.convolution(task, out.dtype)
+        turns = convolve.turns_weight(task, out.dtype)
+        found = _launchers[key] = (_launcher(parts, out.nbytes), turns)
+    launch, turns = found
+    if turns:
         weight = _turned(weight, task)
-    operands = [images, weight] if quick else [weight, images]
-    if bias is not None:
-        operands.append(bias)
-    return make(launch(*(x.ptr for x in operands)), out)
+    if bias is None:
+        return make(launch(weight.ptr, images.ptr), out)
+    return make(launch(weight.ptr, images.ptr, bias.ptr), out)
 
 
 def _turned(weight: Any, task: Task) -> Any:
@@ -152,11 +153,11 @@ def _weight_by_kernel(results: Any, images: Any, sizes: Sizes, groups: int) -> A
     kind = results.form.dtype
     task = _task(images, outputs, sizes, groups, False)
     layout = dense(kind, (outputs, task.channels, *sizes.kernel))
-    key = (kind, task, "weight")
-    if key not in _launchers:
-        parts = convolve.of_weight(task, kind)
-        _launchers[key] = None if parts is None else _launcher(parts, layout.nbytes)
-    launch = _launchers[key]
+    key = (kind, task)
+    if key not in _gradients:
+        parts = convolve.gradient_of_weight(task, kind)
+        _gradients[key] = None if parts is None else _launcher(parts, layout.nbytes)
+    launch = _gradients[key]
     return None if launch is None else make(launch(results.ptr, images.ptr), layout)
 
 

@@ -15,7 +15,17 @@ import pytest
 
 from argand import dtypes
 from argand.dtypes import dtype
-from argand.kernels import jit, native, pool, random, target
+from argand.kernels import (
+    conv_patch,
+    conv_winograd,
+    gemm_plan,
+    jit,
+    native,
+    pool,
+    random,
+    target,
+    winograd_gradient,
+)
 from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import (
     INDEX,
@@ -121,6 +131,17 @@ def test_calls_are_seen(elsewhere: target.Target) -> None:
     """
     with pytest.raises(AssertionError, match="strange"):
         check(foreign, elsewhere)
+
+
+def test_convolutions(elsewhere: target.Target) -> None:
+    """They call only the pool's entry, which the runtime names."""
+    lanes = elsewhere.vector_bytes // 4
+    masks = gemm_plan.has_masks(elsewhere)
+    texts = [conv_winograd.text(lanes, masks, None), winograd_gradient.text(lanes, 2)]
+    texts += [conv_patch.patches_text(F32, lanes, dense) for dense in (False, True)]
+    texts.append(conv_patch.turned_text(F32, lanes))
+    for text in texts:
+        check(text, elsewhere, {"argand_parallel"})
 
 
 def test_object_code(elsewhere: target.Target) -> None:
