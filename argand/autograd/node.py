@@ -143,7 +143,7 @@ def _changed(name: str, tensor: Any, version: int) -> str:
 class Packed:
     """A saved value as a pack hook left it; `saved_tensors_hooks` puts it in a tensor's place.
 
-    A node compares the version of everything it saved. That of a packed value never fits (`storage`
+    A node compares the version of everything it saved. That of a packed value never fits (`buffer`
     is the object itself), so that ordinary tensors pay nothing for the other kind.
     """
 
@@ -156,7 +156,7 @@ class Packed:
         self.node = node  # the place of the tensor in the graph
 
     @property
-    def storage(self) -> Packed:
+    def buffer(self) -> Packed:
         return self
 
     def unpack(self) -> Any:

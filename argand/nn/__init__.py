@@ -13,6 +13,7 @@ from argand.nn.modules.conv import *
 from argand.nn.modules.dropout import *
 from argand.nn.modules.flatten import *
 from argand.nn.modules.fold import *
+from argand.nn.modules.lazy import *
 from argand.nn.modules.linear import *
 from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
@@ -20,6 +21,8 @@ from argand.nn.modules.normalization import *
 from argand.nn.modules.pooling import *
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter
+from argand.nn.uninitialized import UninitializedBuffer as UninitializedBuffer
+from argand.nn.uninitialized import UninitializedParameter as UninitializedParameter
 
 
 def __getattr__(name: str) -> object:

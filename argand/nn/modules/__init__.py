@@ -7,6 +7,7 @@ from argand.nn.modules.conv import *
 from argand.nn.modules.dropout import *
 from argand.nn.modules.flatten import *
 from argand.nn.modules.fold import *
+from argand.nn.modules.lazy import *
 from argand.nn.modules.linear import *
 from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module

@@ -66,7 +66,7 @@ class HookedCall:
         module = self.module
         for hook in hooks.global_forward_pre_hooks.values():
             self._replace_args(hook(module, self.args))
-        for key, hook in module._forward_pre_hooks.items():
+        for key, hook in list(module._forward_pre_hooks.items()):
             if key not in module._forward_pre_hooks_with_kwargs:
                 self._replace_args(hook(module, self.args))
                 continue

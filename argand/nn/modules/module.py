@@ -35,6 +35,7 @@ from argand.nn.modules.hooks import (
 from argand.nn.modules.hooks import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
+from argand.nn.modules.place import note_layer
 from argand.nn.modules.registry import REGISTRIES, Registry
 from argand.nn.modules.state import State
 from argand.nn.modules.state import _IncompatibleKeys as _IncompatibleKeys
@@ -123,12 +124,16 @@ class Module(Conversion, State, Hooks):
             super().__init__(*args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward` and the hooks around it."""
-        if hooks.in_use:
-            return call_with_hooks(self, args, kwargs)
-        if kwargs:
-            return self.forward(*args, **kwargs)
-        return self.forward(*args)
+        """Run `forward` and the hooks around it. An error notes in which layer it was raised."""
+        try:
+            if hooks.in_use:
+                return call_with_hooks(self, args, kwargs)
+            if kwargs:
+                return self.forward(*args, **kwargs)
+            return self.forward(*args)
+        except Exception as error:
+            note_layer(error, self, args)
+            raise
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter, which is then an attribute too.
