@@ -95,6 +95,7 @@ from argand import func as func  # noqa: E402
 from argand import linalg as linalg  # noqa: E402
 from argand import nn as nn  # noqa: E402 - these need the names above
 from argand import optim as optim  # noqa: E402
+from argand import random as random  # noqa: E402
 from argand import return_types as return_types  # noqa: E402
 from argand import signal as signal  # noqa: E402
 from argand import special as special  # noqa: E402

@@ -41,6 +41,7 @@ from argand.ops import qr as qr
 from argand.ops import query as query
 from argand.ops import random as random
 from argand.ops import reduce as reduce
+from argand.ops import rejection as rejection
 from argand.ops import repeating as repeating
 from argand.ops import resample as resample
 from argand.ops import rounding as rounding

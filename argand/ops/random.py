@@ -10,6 +10,7 @@ import ctypes
 import math
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
@@ -54,6 +55,19 @@ _STATE = np.dtype(
 )  # fmt: skip
 
 
+_GENERATORS: weakref.WeakSet[Generator] = weakref.WeakSet()
+
+
+def _unlock_all() -> None:
+    """In a child process nobody holds a lock that another thread of its parent had."""
+    for generator in _GENERATORS:
+        generator._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # where processes can fork
+    os.register_at_fork(after_in_child=_unlock_all)
+
+
 class Generator:
     """A stream of random numbers.
 
@@ -66,6 +80,7 @@ class Generator:
         self.device = device
         self._state = memory.allocate(kernels.STATE_BYTES)
         self._lock = threading.Lock()
+        _GENERATORS.add(self)
         self._kept: float | None = None  # the second of a pair of normal numbers
         self.manual_seed(DEFAULT_SEED)
 
@@ -288,7 +303,7 @@ def normal_into(out: Any, mean: float, std: float, generator: Generator | None) 
     count = out.form.numel
     source = _of(generator)
     if count < 16 or not out.form.contiguous:
-        values = from_array(np.array(_few_normals(source, count)) * std + mean)
+        values = from_array(_few_normals(source, count) * std + mean)
         target = _in_memory_order(out)
         copier.into(target, values.view(target.shape))
         return out
@@ -318,19 +333,17 @@ def _normal_plan(kind: dtype, groups: int) -> Callable[..., None]:
 _NANOSECONDS_PER_GROUP = 15.0
 
 
-def _few_normals(generator: Generator, count: int) -> list[float]:
-    """Fewer than 16: pairs of doubles; the second of a pair is kept for the next call."""
-    found: list[float] = []
-    while len(found) < count:
-        if generator._kept is not None:
-            found.append(generator._kept)
-            generator._kept = None
-            continue
-        u1, u2 = generator.doubles(2)
-        radius = math.sqrt(-2.0 * math.log1p(-u2))
-        found.append(radius * math.cos(2 * math.pi * u1))
-        generator._kept = radius * math.sin(2 * math.pi * u1)
-    return found
+def _few_normals(generator: Generator, count: int) -> Any:
+    """Pairs of doubles; the second of a pair is kept for the next call."""
+    kept = [] if generator._kept is None or not count else [generator._kept]
+    pairs = (count - len(kept) + 1) // 2
+    u1, u2 = np.array(generator.doubles(2 * pairs)).reshape(pairs, 2).T
+    radius, angle = np.sqrt(-2.0 * np.log1p(-u2)), 2 * math.pi * u1
+    made = np.stack((radius * np.cos(angle), radius * np.sin(angle)), 1).ravel()
+    found = np.concatenate((kept, made))
+    if count:
+        generator._kept = float(found[count]) if len(found) > count else None
+    return found[:count]
 
 
 def integers_into(out: Any, low: int, high: int, generator: Generator | None) -> Any:
@@ -374,14 +387,60 @@ _EXACT_BITS = {
 }  # fmt: skip
 
 
-def exponential_into(out: Any, lambd: float, generator: Generator | None) -> Any:
-    """Fill `out` with exponential numbers of rate `lambd`."""
-    if lambd <= 0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+def _from_units(out: Any, generator: Generator | None, shape_of: Callable[[Any], Any]) -> Any:
+    """Fill `out` with ``shape_of(uniform numbers of 53 bits)``."""
     target = _in_memory_order(out)
     raw = _of(generator).draw("raw64", out.form.numel).view(target.shape)
-    unit = uniform_of(raw, unit_of(dtypes.float64), 0.0, 1.0)
-    copier.into(target, (-unit).log1p() / -lambd)
+    copier.into(target, shape_of(uniform_of(raw, unit_of(dtypes.float64), 0.0, 1.0)))
+    return out
+
+
+def _continuous(name: str, kind: dtype) -> None:
+    if kind.kind != "f":
+        raise RuntimeError(
+            f"{name} distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {kind.name}"
+        )
+
+
+def exponential_into(out: Any, lambd: float, generator: Generator | None) -> Any:
+    """Fill `out` with exponential numbers of rate `lambd`."""
+    _continuous("Exponential", out.form.dtype)
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    return _from_units(out, generator, lambda unit: (-unit).log1p() / -lambd)
+
+
+def cauchy_into(out: Any, median: float, sigma: float, generator: Generator | None) -> Any:
+    """Fill `out` with Cauchy numbers."""
+    _continuous("Cauchy", out.form.dtype)
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    return _from_units(
+        out, generator, lambda unit: ((unit - 0.5) * math.pi).tan() * sigma + median
+    )
+
+
+def geometric_into(out: Any, p: float, generator: Generator | None) -> Any:
+    """Fill `out` with the numbers of trials, of success `p` each, up to the first success."""
+    kind = out.form.dtype
+    if kind.kind not in "fiu":
+        raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{kind.name}'")
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    return _from_units(out, generator, lambda unit: (unit.log() / math.log1p(-p)).ceil())
+
+
+def log_normal_into(out: Any, mean: float, std: float, generator: Generator | None) -> Any:
+    """Fill `out` with numbers whose logarithms are normal."""
+    kind = out.form.dtype
+    if kind.kind != "f":
+        raise NotImplementedError(f"\"log_normal_cpu\" not implemented for '{kind.name}'")
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    values = np.exp(_few_normals(_of(generator), out.form.numel) * std + mean)
+    target = _in_memory_order(out)
+    copier.into(target, from_array(values).view(target.shape))
     return out
 
 

@@ -103,6 +103,15 @@ def randn_like(input: Any, **kwargs: Any) -> Any:
     return _like(normal_into, input, kwargs)
 
 
+def _integer_limits(name: str, low: Any, high: Any) -> tuple[int, int]:
+    """The range that one limit, or both, stand for."""
+    limits = (0, low) if high is None else (low or 0, high)
+    for limit in limits:
+        if not hasattr(limit, "__index__"):
+            raise TypeError(f"{name}(): the limits must be ints, but got {describe(limit)}")
+    return int(limits[0]), int(limits[1])
+
+
 @composite(
     as_method=False,
     samples=lambda draw: [call(5, (2, 3)), call(-3, 5, (2,), dtype=draw.kind), call(2, 5, (0,))],
@@ -118,17 +127,31 @@ def randint(low: Any = None, high: Any = None, size: Any = None, **kwargs: Any) 
     """
     if size is None:
         low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    if low is None:
-        low = 0
-    for limit in (low, high):
-        if not hasattr(limit, "__index__"):
-            raise TypeError(f"randint(): the limits must be ints, but got {describe(limit)}")
+    low, high = _integer_limits("randint", low, high)
     generator = kwargs.pop("generator", None)
     options = Options(**kwargs)
     out = new(dense(options.kind or _INT64, sized("randint", (size,), {})))
-    return options.finish(integers_into(out, int(low), int(high), generator))
+    return options.finish(integers_into(out, low, high, generator))
+
+
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(draw(2, 3), 5), call(draw(2, 3), -3, 5), call(draw(3), 2, 5)],
+    unpredictable=True,
+)
+def randint_like(input: Any, low: Any = None, high: Any = None, **kwargs: Any) -> Any:
+    """Integers from `low` (0 if left out) to ``high - 1``, in the shape and type of `input`.
+
+    >>> import argand
+    >>> argand.randint_like(argand.zeros(2), 1, 2)
+    tensor([1., 1.])
+    """
+    begin, end = _integer_limits("randint_like", low, high)
+
+    def fill_integers(out: Any, first: float, last: float, generator: Generator | None) -> Any:
+        return integers_into(out, begin, end, generator)
+
+    return _like(fill_integers, input, kwargs)
 
 
 @composite(

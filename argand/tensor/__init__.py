@@ -401,6 +401,18 @@ class Tensor(Facts, Conversion, Interchange, Saving):
         """Fill with exponential numbers of rate `lambd`."""
         return self._random(random.exponential_into, float(lambd), generator)
 
+    def cauchy_(self, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Fill with Cauchy numbers."""
+        return self._random(random.cauchy_into, float(median), float(sigma), generator)
+
+    def log_normal_(self, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
+        """Fill with numbers whose logarithms are normal, with this mean and deviation."""
+        return self._random(random.log_normal_into, float(mean), float(std), generator)
+
+    def geometric_(self, p: float, *, generator: Any = None) -> Tensor:
+        """Fill with the numbers of trials, of success `p` each, up to the first success."""
+        return self._random(random.geometric_into, float(p), generator)
+
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Fill with ones with probability `p`, zeros otherwise."""
         return self._random(random.bernoulli_into, p, generator)

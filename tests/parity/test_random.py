@@ -67,6 +67,15 @@ EXACT: dict[str, Draw] = {
     "rand_like": lambda t, s: t.rand_like(t.zeros(s)),
     "dropout": lambda t, s: t.nn.functional.dropout(t.ones(s), 0.3),
     "dropout float64": lambda t, s: t.nn.functional.dropout(t.ones(s, dtype=t.float64), 0.5),
+    "geometric_": lambda t, s: t.empty(s).geometric_(0.1),
+    "geometric_ int": lambda t, s: t.empty(s, dtype=t.int64).geometric_(0.03),
+    "poisson small": lambda t, s: t.poisson(t.full(s, 2.5)),
+    "poisson large": lambda t, s: t.poisson(t.full(s, 40.0, dtype=t.float64)),
+    "binomial small": lambda t, s: t.binomial(t.full(s, 9.0), t.full(s, 0.3)),
+    "binomial likely": lambda t, s: t.binomial(t.full(s, 9.0), t.full(s, 0.8)),
+    "binomial large": lambda t, s: t.binomial(t.full(s, 500.0), t.full(s, 0.4)),
+    "binomial large likely": lambda t, s: t.binomial(t.full(s, 500.0), t.full(s, 0.9)),
+    "randint_like": lambda t, s: t.randint_like(t.zeros(s), -3, 70),
     "uniform_ transposed": lambda t, s: t.empty((3, *s)).transpose(0, -1).uniform_(),
     "uniform_ strided": lambda t, s: t.zeros((4, *s))[::2].uniform_(),
     "bernoulli_ transposed": lambda t, s: t.empty((3, *s)).transpose(0, -1).bernoulli_(0.5),
@@ -86,6 +95,9 @@ NORMAL: dict[str, Draw] = {
     "normal_ transposed": lambda t, s: t.empty((3, *s)).transpose(0, -1).normal_(),
     "normal_ strided": lambda t, s: t.zeros((4, *s))[::2].normal_(),
     "exponential_": lambda t, s: t.empty(s).exponential_(2.0),
+    "log_normal_": lambda t, s: t.empty(s).log_normal_(0.5, 0.7),
+    "log_normal_ float64": lambda t, s: t.empty(s, dtype=t.float64).log_normal_(),
+    "cauchy_ angles": lambda t, s: t.empty(s).cauchy_(0.25, 2).atan(),
 }
 
 
@@ -222,6 +234,16 @@ REFUSED: dict[str, Draw] = {
     "state of another size": lambda t, s: t.set_rng_state(t.zeros(3, dtype=t.uint8)),
     "dropout beyond 1": lambda t, s: t.nn.functional.dropout(t.ones(3), 1.5),
     "exponential_ of rate 0": lambda t, s: t.empty(3).exponential_(0),
+    "exponential_ of integers": lambda t, s: t.empty(3, dtype=t.int64).exponential_(),
+    "cauchy_ of integers": lambda t, s: t.empty(3, dtype=t.int64).cauchy_(),
+    "cauchy_ without width": lambda t, s: t.empty(3).cauchy_(0, 0),
+    "geometric_ beyond 1": lambda t, s: t.empty(3).geometric_(1.0),
+    "geometric_ of bool": lambda t, s: t.empty(3, dtype=t.bool).geometric_(0.5),
+    "log_normal_ of integers": lambda t, s: t.empty(3, dtype=t.int64).log_normal_(),
+    "log_normal_ without width": lambda t, s: t.empty(3).log_normal_(0, 0),
+    "poisson of integers": lambda t, s: t.poisson(t.ones(3, dtype=t.int64)),
+    "poisson of a negative rate": lambda t, s: t.poisson(-t.ones(3)),
+    "binomial of integers": lambda t, s: t.binomial(t.ones(3, dtype=t.int64), t.ones(3)),
 }
 
 
