@@ -103,13 +103,11 @@ def randn_like(input: Any, **kwargs: Any) -> Any:
     return _like(normal_into, input, kwargs)
 
 
-def _integer_limits(name: str, low: Any, high: Any) -> tuple[int, int]:
-    """The range that one limit, or both, stand for."""
-    limits = (0, low) if high is None else (low or 0, high)
+def _whole_limits(name: str, *limits: Any) -> tuple[int, ...]:
     for limit in limits:
         if not hasattr(limit, "__index__"):
             raise TypeError(f"{name}(): the limits must be ints, but got {describe(limit)}")
-    return int(limits[0]), int(limits[1])
+    return tuple(map(int, limits))
 
 
 @composite(
@@ -127,7 +125,9 @@ def randint(low: Any = None, high: Any = None, size: Any = None, **kwargs: Any) 
     """
     if size is None:
         low, high, size = 0, low, high
-    low, high = _integer_limits("randint", low, high)
+    elif high is None:
+        low, high = 0, low
+    low, high = _whole_limits("randint", 0 if low is None else low, high)
     generator = kwargs.pop("generator", None)
     options = Options(**kwargs)
     out = new(dense(options.kind or _INT64, sized("randint", (size,), {})))
@@ -146,7 +146,7 @@ def randint_like(input: Any, low: Any = None, high: Any = None, **kwargs: Any) -
     >>> argand.randint_like(argand.zeros(2), 1, 2)
     tensor([1., 1.])
     """
-    begin, end = _integer_limits("randint_like", low, high)
+    begin, end = _whole_limits("randint_like", *((0, low) if high is None else (low, high)))
 
     def fill_integers(out: Any, first: float, last: float, generator: Generator | None) -> Any:
         return integers_into(out, begin, end, generator)
