@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from argand.device import channels_last, channels_last_3d, contiguous_format, preserve_format
@@ -10,7 +10,7 @@ from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import Expr
 from argand.ops.arrays import new
 from argand.ops.map import SAME, Elementwise
-from argand.ops.plans import map_plan
+from argand.ops.plans import map_plan, nothing
 from argand.runtime.layout import Layout, contiguous_strides, elementwise_strides, strided
 from argand.runtime.tensor_base import TensorBase
 
@@ -76,15 +76,18 @@ class _Copy(Elementwise):
 
     def into(self, out: Any, source: Any) -> None:
         """Convert and broadcast `source` into the memory of `out`."""
-        if out.form.numel == 0:
-            return
-        key = (out.form, source.form)
-        plan = self.plans.get(key)
-        if plan is None:
-            root = self.trace((source,), ()).roots[0].to(compute_dtype(out.form.dtype))
-            plan = map_plan([root], [source.form], (), [out.form], out.form.shape)
-            self.plans[key] = plan
-        plan.run(source.ptr, out.ptr)
+        self.runner(out.form, source)(source.ptr, out.ptr)
+
+    def runner(self, form: Layout, source: Any) -> Callable[..., None]:
+        """``run(address of a tensor like source, address of one with the layout form)``."""
+        run = self.plans.get((form, source.form))
+        if run is None:
+            run = nothing
+            if form.numel:
+                root = self.trace((source,), ()).roots[0].to(compute_dtype(form.dtype))
+                run = map_plan([root], [source.form], (), [form], form.shape).run
+            self.plans[form, source.form] = run
+        return run
 
 
 copier = _Copy(_copy_body, name="copy", promote=SAME, as_method=False, as_function=False)

@@ -140,7 +140,7 @@ def _turned(weight: Any, task: Task) -> Any:
     shape = (groups, outputs, inputs, taps)
     steps = (inputs * outputs * taps, taps, outputs * taps, -1)
     turned = make(
-        weight.storage, strided(kind, shape, steps), weight.ptr + (taps - 1) * kind.itemsize
+        weight.buffer, strided(kind, shape, steps), weight.ptr + (taps - 1) * kind.itemsize
     )
     out = new(dense(kind, shape))
     copier.into(out, turned)

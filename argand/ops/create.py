@@ -217,7 +217,7 @@ def sized(name: str, size: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, 
     if not size:
         raise TypeError(f'{name}() missing 1 required positional argument: "size"')
     sizes = sizes_of(name, size)
-    if any(n < 0 for n in sizes):
+    if sizes and min(sizes) < 0:
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {min(sizes)}: {list(sizes)}"
         )
@@ -276,6 +276,8 @@ def zeros(*size: Any, **kwargs: Any) -> Any:
     tensor([0., 0.])
     """
     sizes = sized("zeros", size, kwargs)
+    if not kwargs:
+        return fill(new(dense(_Defaults.float_dtype, sizes)), 0.0)
     return full_of(0.0, sizes, Options(**kwargs))
 
 

@@ -12,10 +12,12 @@ from argand.ops.arrays import new
 from argand.ops.copies import copier
 from argand.ops.dims import normalize_dim
 from argand.ops.function import composite, operation
+from argand.ops.plans import nothing
 from argand.ops.samples import call
+from argand.ops.shape import view_as_sizes
 from argand.ops.slicing import slice_dim
 from argand.runtime.layout import Layout, dense, strided
-from argand.runtime.tensor_base import TensorBase, make
+from argand.runtime.tensor_base import TensorBase
 
 
 @composite(
@@ -57,14 +59,13 @@ def join(dim: int, *tensors: Any) -> Any:
         plan = join.plans[key] = _prepare_join(dim, tensors)
     layout, parts = plan
     out = new(layout)
-    for x, (place, offset) in zip(tensors, parts):
-        if place is not None:
-            copier.into(make(out.buffer, place, out.ptr + offset), x)
+    for x, (run, offset) in zip(tensors, parts):
+        run(x.ptr, out.ptr + offset)
     return out
 
 
 def _prepare_join(dim: int, tensors: Sequence[Any]) -> tuple[Layout, list[Any]]:
-    """The layout of the result; for each tensor that of its place, and the bytes before it."""
+    """The layout of the result; for each tensor what copies it, and the bytes before its place."""
     full = [x for x in tensors if x.form.shape != (0,)] or list(tensors[:1])
     first = full[0]
     if not first.ndim:
@@ -81,9 +82,9 @@ def _prepare_join(dim: int, tensors: Sequence[Any]) -> tuple[Layout, list[Any]]:
     offset = 0
     for x in tensors:
         if x.ndim != first.ndim:
-            parts.append((None, 0))
+            parts.append((nothing, 0))
             continue
-        parts.append((strided(kind, x.shape, layout.strides), offset))
+        parts.append((copier.runner(strided(kind, x.shape, layout.strides), x), offset))
         offset += x.shape[at] * layout.strides[at] * kind.itemsize
     return layout, parts
 
@@ -136,11 +137,11 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     parts = list(tensors)
     if not parts:
         raise RuntimeError("stack expects a non-empty TensorList")
+    first = parts[0].form
     for number, x in enumerate(parts):
-        if x.shape != parts[0].shape:
+        if x.form is not first and x.shape != first.shape:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} at "
+                f"stack expects each tensor to be equal size, but got {list(first.shape)} at "
                 f"entry 0 and {list(x.shape)} at entry {number}"
             )
-    at = normalize_dim(dim, parts[0].ndim + 1)
-    return join(at, *[x.unsqueeze(at) for x in parts])
+from argand.ops.shape import view_as_sizes

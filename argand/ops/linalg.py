@@ -10,6 +10,7 @@ import numpy as np
 from argand.ops.dims import normalize_dim, normalize_dims
 from argand.ops.function import composite
 from argand.ops.matrices import LINALG, check_floating, check_matrix, check_square
+from argand.ops.reduce import euclidean_fold
 from argand.ops.samples import Call, Draw, call
 from argand.ops.solve import inverse_and_info
 from argand.ops.svd import svdvals
@@ -83,11 +84,9 @@ def vector_norm(
 
 def _euclidean(x: Any, dims: Any, keepdim: bool) -> Any:
     """The root of the sum of squares, with the gradient 0 at 0."""
-    if x.form.dtype.kind == "c":
-        squares = x.real * x.real + x.imag * x.imag
-    else:
-        squares = x * x
-    total = squares.sum(dims, keepdim)
+    if x.form.dtype.kind != "c":
+        return euclidean_fold.apply(x, dims, keepdim)
+    total = (x.real * x.real + x.imag * x.imag).sum(dims, keepdim)
     if x.node is None:
         return total.sqrt()
     vanishing = total == 0

@@ -27,10 +27,11 @@ from argand.ops.arrays import as_array, from_array, new
 from argand.ops.copies import copier
 from argand.ops.create import fill
 from argand.ops.map import elementwise
+from argand.ops.plans import map_plan, nothing
 from argand.ops.record import describe
 from argand.ops.shape import permuted
 from argand.runtime import memory, threads
-from argand.runtime.layout import dense
+from argand.runtime.layout import Layout, dense
 from argand.runtime.tensor_base import TensorBase, alias, make
 
 DEFAULT_SEED = 67280421310721  # PyTorch's
@@ -278,11 +279,26 @@ def uniform_into(out: Any, low: float, high: float, generator: Generator | None)
     raw = _of(generator).draw("raw64" if kind is dtypes.float64 else "raw32", out.form.numel)
     one = unit_of(dtypes.float64 if kind is dtypes.float64 else dtypes.float32)
     target = _in_memory_order(out)
+    if kind is one.dtype:
+        _uniform_plan(target.form, raw.dtype)(raw.ptr, float(low), float(high), target.ptr)
+        return out
     copier.into(target, uniform_of(raw.view(target.shape), one, low, high))
     if kind.itemsize < 4:
         limits = [fill(new(dense(kind, ())), limit) for limit in (low, high)]
         copier.into(target, below_limit(target, *limits))
     return out
+
+
+@lru_cache(maxsize=256)
+def _uniform_plan(form: Layout, source: dtype) -> Callable[..., None]:
+    """``plan(raw, low, high, output)``."""
+    if not form.numel:
+        return nothing
+    low, high = (leaf(SCALAR, i, form.dtype) for i in range(2))
+    like = const(0.0, form.dtype)
+    root = uniform_of.body(input_leaf(0, source), like, low, high)
+    raw = dense(source, form.shape)
+    return map_plan([root], [raw], [form.dtype] * 2, [form], form.shape).run
 
 
 @cache

@@ -40,6 +40,18 @@ def _typed(g: Any, input: Any) -> Any:
     return g if g.form.dtype is input.form.dtype else g.to(input.dtype)
 
 
+@reduction(as_method=False, as_function=False, graph_name="linalg_vector_norm")
+def euclidean_fold(x: Expr, index: Expr) -> Fold:
+    """The root of the sum of squares."""
+    return Fold((x * x,), lambda a, b: a + b, (0,), lambda total, n: total.sqrt())
+
+
+@euclidean_fold.vjp(saves_input=True, saves_output=True)
+def _euclidean_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
+    (length,) = outputs
+    return input * (g / length).masked_fill(length == 0, 0.0)  # at 0 PyTorch has 0
+
+
 @reduction(as_method=False, as_function=False, reference=np.mean, graph_name="mean")
 def mean_fold(x: Expr, index: Expr) -> Fold:
     """Adds all elements and divides by their number."""
