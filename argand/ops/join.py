@@ -144,4 +144,8 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
                 f"stack expects each tensor to be equal size, but got {list(first.shape)} at "
                 f"entry 0 and {list(x.shape)} at entry {number}"
             )
-from argand.ops.shape import view_as_sizes
+    at = normalize_dim(dim, first.ndim + 1)
+    if at == first.ndim or not first.numel:
+        return join(at, *[x.unsqueeze(at) for x in parts])
+    sizes = tuple(first.shape)
+    return view_as_sizes(join(at, *parts), (*sizes[:at], len(parts), *sizes[at:]))
