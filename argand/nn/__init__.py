@@ -19,6 +19,7 @@ from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
 from argand.nn.modules.normalization import *
 from argand.nn.modules.pooling import *
+from argand.nn.modules.sparse import *
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter
 from argand.nn.uninitialized import UninitializedBuffer as UninitializedBuffer

@@ -14,6 +14,7 @@ from argand.ops import diagonals as diagonals
 from argand.ops import distance as distance
 from argand.ops import eigen as eigen
 from argand.ops import einsum as einsum
+from argand.ops import embedding as embedding
 from argand.ops import floating as floating
 from argand.ops import fold as fold
 from argand.ops import gamma as gamma

@@ -13,3 +13,4 @@ from argand.nn.modules.loss import *
 from argand.nn.modules.module import Module as Module
 from argand.nn.modules.normalization import *
 from argand.nn.modules.pooling import *
+from argand.nn.modules.sparse import *
