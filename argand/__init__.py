@@ -31,6 +31,25 @@ from argand.dtypes import finfo as finfo
 from argand.dtypes import iinfo as iinfo
 from argand.dtypes import promote_types as promote_types
 from argand.errors import missing as _missing
+from argand.modes import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+)
+from argand.modes import compiled_with_cxx11_abi as compiled_with_cxx11_abi
+from argand.modes import get_default_device as get_default_device
+from argand.modes import get_deterministic_debug_mode as get_deterministic_debug_mode
+from argand.modes import get_float32_matmul_precision as get_float32_matmul_precision
+from argand.modes import get_num_interop_threads as get_num_interop_threads
+from argand.modes import (
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+)
+from argand.modes import is_warn_always_enabled as is_warn_always_enabled
+from argand.modes import set_default_device as set_default_device
+from argand.modes import set_deterministic_debug_mode as set_deterministic_debug_mode
+from argand.modes import set_float32_matmul_precision as set_float32_matmul_precision
+from argand.modes import set_flush_denormal as set_flush_denormal
+from argand.modes import set_num_interop_threads as set_num_interop_threads
+from argand.modes import set_warn_always as set_warn_always
+from argand.modes import use_deterministic_algorithms as use_deterministic_algorithms
 from argand.ops.random import Generator as Generator
 from argand.ops.random import default_generator as default_generator
 from argand.ops.random import get_rng_state as get_rng_state
@@ -90,6 +109,7 @@ _export_records()
 globals().update(_TENSOR_TYPES | _STORAGE_TYPES)
 
 
+from argand import backends as backends  # noqa: E402
 from argand import cuda as cuda  # noqa: E402
 from argand import func as func  # noqa: E402
 from argand import linalg as linalg  # noqa: E402
@@ -99,7 +119,9 @@ from argand import random as random  # noqa: E402
 from argand import return_types as return_types  # noqa: E402
 from argand import signal as signal  # noqa: E402
 from argand import special as special  # noqa: E402
+from argand import testing as testing  # noqa: E402
 from argand import utils as utils  # noqa: E402
+from argand import version as version  # noqa: E402
 from argand.autograd import forward_ad as _forward_ad  # noqa: E402, F401
 from argand.autograd import functional as _functional  # noqa: E402, F401
 from argand.func.vectorize import vmap as vmap  # noqa: E402

@@ -28,6 +28,16 @@ def cache_folder() -> Path | None:
     return (root / "argand").absolute()
 
 
+def cache_limit() -> int:
+    """How many bytes of compiled kernels may stay on disk; ``ARGAND_CACHE_LIMIT`` says it in MiB.
+
+    >>> cache_limit() >= 2**20
+    True
+    """
+    value = os.environ.get("ARGAND_CACHE_LIMIT", "")
+    return (max(1, int(value)) if value.isdigit() else 256) * 2**20
+
+
 def requested_threads() -> int | None:
     """The number of threads that ``ARGAND_NUM_THREADS`` or ``OMP_NUM_THREADS`` asks for.
 

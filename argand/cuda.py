@@ -48,10 +48,29 @@ def empty_cache() -> None:
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
-    raise AssertionError("Argand computes on the CPU: there is no CUDA device")
+    raise AssertionError("Torch not compiled with CUDA enabled")
 
 
 synchronize = current_device = set_device = get_device_name = _refuse
+get_device_properties = get_device_capability = current_stream = get_rng_state = init = _refuse
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether the GPU has bfloat16: there is none."""
+    return False
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes in use on the GPU: 0."""
+    return 0
+
+
+max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+
+
+def get_arch_list() -> list[str]:
+    """The GPU architectures that code is there for: none."""
+    return []
 
 
 def __getattr__(name: str) -> object:

@@ -4,25 +4,34 @@ An entry is one file: a magic word, the digest of the rest, the object code. Its
 of everything that shaped it. Whatever is wrong with the folder or a file costs only the cache: it
 is said once, and the program goes on. Code of another owner, or that somebody else could have
 changed, never runs.
+
+The folder has a limit. Whoever makes it larger than that removes what was not used for longest: the
+time of an entry is that of its last use, to within a day. Entries that another process removes in
+the meantime are generated again.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 from argand import config
 
 _MAGIC = b"ARGAND01"
 _DIGEST = 32
+_DAY = 86_400.0
 
 
 class DiskCache:
     """Object code by key in `folder`; every method is safe under threads and processes."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, limit: int | None = None) -> None:
         self.folder = folder
+        self.limit = config.cache_limit() if limit is None else limit
+        self._size: int | None = None  # of the folder, as far as this process knows
         self.problem: str | None = None if folder else "disabled"
         self._prepared = False
         self.hits = 0
@@ -65,6 +74,45 @@ class DiskCache:
         except OSError as error:
             _remove(part)
             self._report(f"cannot write to {self.folder}: {error.strerror or error}")
+            return
+        self._count(len(code) + len(_MAGIC) + _DIGEST)
+
+    def _count(self, added: int) -> None:
+        """Note that the folder grew, and prune it when it is too large."""
+        if self._size is None:
+            self._size = sum(size for _, size, _ in self._entries())
+        else:
+            self._size += added
+        if self._size > self.limit:
+            self.prune()
+
+    def _entries(self) -> list[tuple[float, int, str]]:
+        """Time of the last use, size and path of every file in the folder."""
+        found = []
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(str(self.folder)):
+                with contextlib.suppress(OSError):  # another process may be removing it
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        found.append((status.st_mtime, status.st_size, entry.path))
+        return found
+
+    def prune(self) -> None:
+        """Remove the entries that were not used for longest, until a quarter of the room is free.
+
+        Half an entry that is younger than an hour belongs to a process that is writing it.
+        """
+        now = time.time()
+        entries = sorted(self._entries())
+        left = sum(size for _, size, _ in entries)
+        for used, size, path in entries:
+            if left <= self.limit * 3 // 4:
+                break
+            if "." in os.path.basename(path) and now - used < 3600:
+                continue
+            _remove(path)
+            left -= size
+        self._size = left
 
     def _prepare(self) -> bool:
         if self._prepared or self.folder is None:
@@ -95,8 +143,13 @@ def _check_own(status: os.stat_result, path: str) -> None:
 def _read_own(path: str) -> bytes:
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(fd, "rb", buffering=0) as file:
-        _check_own(os.fstat(fd), path)
-        return file.read()
+        status = os.fstat(fd)
+        _check_own(status, path)
+        content = file.read()
+    if time.time() - status.st_mtime > _DAY:
+        with contextlib.suppress(OSError):  # a folder that can only be read
+            os.utime(path)
+    return content
 
 
 def _unpack(content: bytes) -> bytes | None:
@@ -126,7 +179,7 @@ def describe() -> dict[str, str]:
     disk._prepare()
     try:
         sizes = [entry.stat().st_size for entry in os.scandir(disk.folder)]
-        content = f"{len(sizes)} kernels, {sum(sizes) / 2**20:.1f} MiB"
+        content = f"{len(sizes)} kernels, {sum(sizes) / 2**20:.1f} of {disk.limit / 2**20:.0f} MiB"
     except OSError as error:
         content = str(error)
     return {"folder": str(disk.folder), "state": disk.problem or "in use", "content": content}

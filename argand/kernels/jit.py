@@ -67,7 +67,38 @@ def _get_engine() -> llvm.ExecutionEngine:
     return _engine
 
 
+_CHECKED = 512  # after how many modules to look again how many maps the process has
+
+
+def _check_maps() -> None:
+    """Refuse another module before the system refuses its memory, which LLVM would die of.
+
+    Code and constants of a module take a memory map each, and Linux gives a process 65,530 of them
+    unless ``vm.max_map_count`` says otherwise.
+
+    Raises:
+        RuntimeError: when there is no room for a few hundred modules more.
+    """
+    if len(_loaded) < 8 * _CHECKED or len(_loaded) % _CHECKED:
+        return
+    try:
+        with open("/proc/sys/vm/max_map_count", encoding="ascii") as file:
+            limit = int(file.read())
+        with open("/proc/self/maps", "rb") as file:
+            count = sum(1 for _ in file)
+    except (OSError, ValueError):  # not Linux
+        return
+    if count + 2 * _CHECKED + 256 > limit:
+        raise RuntimeError(
+            f"{len(_loaded)} kernels have been loaded, and this process has {count} of at most "
+            f"{limit} memory maps. Kernels are generic in sizes: so many of them come from an "
+            "ever changing number of dimensions, types or settings. More room: "
+            "sysctl -w vm.max_map_count=262144"
+        )
+
+
 def _load(text: str) -> str:
+    _check_maps()
     key = hashlib.sha256((target.fingerprint() + "\0" + text).encode()).hexdigest()
     name = f"argand_{key[:24]}"
     code = disk.load(key)

@@ -8,7 +8,7 @@ from typing import Any
 from argand.autograd.grad_mode import mode
 from argand.autograd.node import NO_OUTPUTS, Node, Port
 from argand.ops.copier import copier, snapshot
-from argand.ops.history import adopt, check_written, is_recorded, note_view
+from argand.ops.history import adopt, check_overlap, check_written, is_recorded, note_view
 from argand.ops.outputs import check_cast, check_not_recorded, check_out, check_same, fit_out
 from argand.ops.record import Record
 from argand.runtime.layout import Layout
@@ -22,6 +22,12 @@ class Computed(Record):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
+
+    def _check_tensor(self, args: Sequence[Any]) -> None:
+        """Say so when a call failed because its first argument is no tensor; raises TypeError."""
+        if args and not isinstance(args[0], (TensorBase, list, tuple)):
+            rule = f"argument '{self.parameters[0]}' (position 1) must be Tensor"
+            raise TypeError(f"{self.name}(): {rule}, not {type(args[0]).__name__}") from None
 
     def in_place_form(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorator for what ``name_`` does, where there is something better than a copy."""
@@ -37,6 +43,9 @@ class Computed(Record):
     def into(self, out: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
         """``name(..., out=out)``."""
         self.check_takes_out()
+        for one in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(one, TensorBase):
+                check_overlap(self.name, one, args)
         if self.out == "typed" and isinstance(out, TensorBase) and named.get("dtype") is None:
             named = {**named, "dtype": out.form.dtype}
         return deliver(self.name, out, self(*args, **named), self.out == "cast")
@@ -159,7 +168,11 @@ class Operation(Computed):
                 given = kwargs.pop("out")
                 return self(*args, **kwargs) if given is None else self.into(given, args, kwargs)
             args = tuple(self.bind(args, kwargs))
-        out = self.body(*args)
+        try:
+            out = self.body(*args)
+        except AttributeError:
+            self._check_tensor(args)
+            raise
         if self._vjp is not None:
             for x in args:
                 if isinstance(x, TensorBase) and x.node is not None:
@@ -281,7 +294,11 @@ class Composite(Computed):
 
     def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
-            return self.body(*args, **kwargs)
+            try:
+                return self.body(*args, **kwargs)
+            except AttributeError:
+                self._check_tensor(args)
+                raise
         if self.out and self._takes_out:
             return self.body(*args, out=out, **kwargs)
         return self.into(out, args, kwargs)

@@ -131,7 +131,9 @@ def check_written(name: str, layout: Layout) -> None:
 def check_overlap(name: str, out: TensorBase, inputs: Sequence[Any]) -> None:
     """Refuse to write into memory that is read as other elements; raises RuntimeError."""
     for x in inputs:
-        if isinstance(x, TensorBase) and x.buffer is out.buffer and _overlap_in_part(x, out):
+        if isinstance(x, (list, tuple)):
+            check_overlap(name, out, x)
+        elif isinstance(x, TensorBase) and x.buffer is out.buffer and _overlap_in_part(x, out):
             raise RuntimeError(
                 f"{name}: unsupported operation: some elements of the input tensor and the "
                 "written-to tensor refer to a single memory location. Please clone() the tensor "

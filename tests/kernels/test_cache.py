@@ -380,7 +380,8 @@ def test_the_doctor_is_told(disk: DiskCache, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cache, "disk", disk)
     disk.store("key", bytes(2**20))
     told = cache.describe()
-    assert told == {"folder": str(disk.folder), "state": "in use", "content": "1 kernels, 1.0 MiB"}
+    content = "1 kernels, 1.0 of 256 MiB"
+    assert told == {"folder": str(disk.folder), "state": "in use", "content": content}
     monkeypatch.setattr(cache, "disk", DiskCache(None))
     assert cache.describe()["state"] == "disabled by ARGAND_CACHE"
 
@@ -440,3 +441,74 @@ def test_a_program_without_a_cache(tmp_path: Path) -> None:
     assert int(compiled) > 3
     assert (hits, problem) == ("0", "disabled")
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- the limit -----------------------------------------------------------------------------------
+
+
+def kept(disk: DiskCache) -> set[str]:
+    return {path.name for path in entries(disk)}
+
+
+def filled(folder: Path, count: int, limit: int) -> DiskCache:
+    """A cache with entries of 1000 bytes, the first the oldest."""
+    disk = DiskCache(folder, limit)
+    for number in range(count):
+        disk.store(f"{number}", bytes(1000 - 40))
+        os.utime(folder / f"{number}", (1e9 + number, 1e9 + number))
+    return disk
+
+
+def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
+    disk = filled(tmp_path / "kernels", 8, limit=8500)
+    assert disk.load("0") is not None  # so it is young again
+    disk.store("new", bytes(960))
+    assert kept(disk) == {"0", "new", "4", "5", "6", "7"}
+
+
+def test_a_cache_that_others_filled_is_pruned_too(tmp_path: Path) -> None:
+    filled(tmp_path / "kernels", 8, limit=10**9)
+    other = DiskCache(tmp_path / "kernels", 4000)
+    other.store("new", bytes(960))
+    assert kept(other) == {"new", "6", "7"}
+
+
+def test_pruning_leaves_folders_and_what_is_being_written(tmp_path: Path) -> None:
+    disk = filled(tmp_path / "kernels", 3, limit=10**9)
+    assert disk.folder is not None
+    (disk.folder / "folder").mkdir()
+    (disk.folder / "key.123.456").write_bytes(bytes(5000))
+    disk.limit = 100
+    disk.prune()
+    assert kept(disk) == {"folder", "key.123.456"}
+    os.utime(disk.folder / "key.123.456", (1e9, 1e9))  # its process is long gone
+    disk.prune()
+    assert kept(disk) == {"folder"}
+
+
+def test_entries_that_vanish_while_pruning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = filled(tmp_path / "kernels", 4, limit=10**9)
+    found = disk._entries()
+    assert disk.folder is not None
+    (disk.folder / "0").unlink()
+    monkeypatch.setattr(disk, "_entries", lambda: found)
+    disk.limit = 2000
+    disk.prune()
+    assert kept(disk) == {"3"}
+
+
+def test_kernels_work_while_their_cache_is_pruned(disk: DiskCache) -> None:
+    disk.limit = 1
+    for _ in range(3):
+        number = next(_numbers)
+        assert result(number) == number
+        assert len(entries(disk)) == 0
+
+
+def test_the_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGAND_CACHE_LIMIT", "3")
+    assert DiskCache(None).limit == 3 * 2**20
+    monkeypatch.setenv("ARGAND_CACHE_LIMIT", "much")
+    assert DiskCache(None).limit == 256 * 2**20
