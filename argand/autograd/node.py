@@ -122,8 +122,23 @@ class Node:
         """Call ``hook(grad_outputs)`` before this node's backward."""
         return RemovableHandle(_hooks_of(self).before, hook)
 
+    def __getattr__(self, name: str) -> Any:
+        """What the operation saved, by the names of its parameters: ``_saved_self``."""
+        if name.startswith("_saved_"):
+            names = _saved_names(self.function)
+            wanted = name.removeprefix("_saved_")
+            if wanted in names:
+                return self.unpack()[names.index(wanted)]
+        raise AttributeError(f"{self.label!r} object has no attribute {name!r}")
+
     def __repr__(self) -> str:
         return f"<{self.label} object at {hex(id(self))}>"
+
+
+def _saved_names(function: Any) -> Sequence[str]:
+    """The names of what nodes with this function save, if the operation tells them."""
+    names = getattr(function, "saved_names", ())
+    return ["self" if name == "input" else name for name in names]
 
 
 def _changed(name: str, tensor: Any, version: int) -> str:

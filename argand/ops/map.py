@@ -366,6 +366,9 @@ class Elementwise(Record):
             return Gradient(name, vanishing(shapes), tuple(wanted), (), ())
         roots, saves, saves_outputs = found
         function = _backward(self.name, roots, trace, operands, saves, saves_outputs, shapes)
+        names = [*self.operand_names, *self.defaults]
+        shown = [*(names[i] for i in saves), *(["result"] * len(saves_outputs))]
+        function.saved_names = shown  # type: ignore[attr-defined]
         return Gradient(name, function, tuple(wanted), saves, saves_outputs)
 
     # ---- in place and into ------------------------------------------------------------------
@@ -500,6 +503,7 @@ class _Derived(Elementwise):
         self.plans = {}
         self.fast = {}
         self._static = ()
+        self.defaults = {}
         self.operand_names = [f"operand {i}" for i in range(len(trace.inputs) + len(trace.scalars))]
 
     def trace(self, operands: Sequence[Any], static: tuple[Any, ...]) -> Trace:

@@ -307,3 +307,20 @@ def changed_in_place(t: ModuleType) -> Any:
         return "no error"
 
     return [text(lambda y: y * y), text(lambda y: y.exp()), text(lambda y: y + 1)]
+
+
+@scenario
+def what_nodes_saved(t: ModuleType) -> Any:
+    x = leaf(t)
+    y = x.exp()
+    product, square = y * x, x.pow(2)
+    result = [
+        values(product.grad_fn._saved_self),
+        product.grad_fn._saved_other is x,
+        values(y.grad_fn._saved_result),
+        y.grad_fn._saved_result is y,
+        square.grad_fn._saved_self is x,
+        attempt(lambda: y.grad_fn._saved_other),
+    ]
+    (product + square).sum().backward()
+    return [*result, attempt(lambda: y.grad_fn._saved_result)]

@@ -1,4 +1,4 @@
-"""Checkpoints, parametrizations and norms of weights in Argand and in PyTorch."""
+"""Checkpoints, parametrizations, norms of weights and lazy modules in Argand and in PyTorch."""
 
 import copy
 import importlib
@@ -172,3 +172,35 @@ def norms_of_weights(t: ModuleType) -> Any:
     layer = new.weight_norm(t.nn.Linear(3, 2))
     layer.load_state_dict(state)
     return [*found, values(layer.weight)]
+
+
+@scenario
+def lazy_modules(t: ModuleType) -> Any:
+    nn, found = t.nn, []
+    for make, shape in (
+        (lambda: nn.LazyLinear(3), (2, 4)),
+        (lambda: nn.LazyConv1d(4, 3), (2, 6, 8)),
+        (lambda: nn.LazyConv2d(4, 3, 1, 1, groups=2, bias=False), (2, 6, 5, 5)),
+        (lambda: nn.LazyConv2d(4, 3), (6, 8, 8)),
+        (lambda: nn.LazyConv3d(4, 2), (2, 6, 3, 3, 3)),
+        (lambda: nn.LazyConvTranspose1d(4, 3), (2, 6, 8)),
+        (lambda: nn.LazyConvTranspose2d(4, 3, output_padding=1, stride=2), (2, 6, 4, 4)),
+        (lambda: nn.LazyConvTranspose3d(4, 3), (2, 6, 2, 2, 2)),
+        (lambda: nn.LazyBatchNorm1d(track_running_stats=False), (4, 6)),
+        (lambda: nn.LazyBatchNorm2d(momentum=None), (2, 6, 3, 3)),
+        (lambda: nn.LazyBatchNorm3d(affine=False), (2, 6, 2, 2, 2)),
+        (lambda: nn.LazyInstanceNorm1d(), (2, 6, 3)),
+        (lambda: nn.LazyInstanceNorm2d(affine=True, track_running_stats=True), (2, 6, 3, 3)),
+        (lambda: nn.LazyInstanceNorm3d(), (2, 6, 2, 2, 2)),
+        (lambda: nn.LazyConv2d(4, 3), (3, 3)),
+        (lambda: nn.LazyBatchNorm2d(), (3, 3)),
+        (lambda: nn.LazyConv2d(3, 3, groups=3), (1, 4, 5, 5)),
+    ):
+        t.manual_seed(0)
+        layer = make()
+        found.append([repr(layer), [[k, type(v).__name__] for k, v in layer.state_dict().items()]])
+        x = t.arange(float(t.ones(shape).numel())).reshape(shape).sin()
+        y = attempt(lambda: layer(x))  # noqa: B023
+        found.append(y if isinstance(y, str) else [list(y.shape), y.abs().sum().item()])
+        found.append([repr(layer), len(layer._forward_pre_hooks)])
+    return found
