@@ -100,7 +100,7 @@ def _export_dtypes() -> None:
 def _export_records() -> None:
     for name, record in _functions_in("").items():
         globals()[name] = record.function()
-        if record.in_place and record.as_method:
+        if record.in_place and (record.as_method or record.namespace):
             globals()[f"{name}_"] = record.in_place_method()
 
 

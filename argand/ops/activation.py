@@ -18,7 +18,7 @@ NN = "nn.functional"
 
 
 def _prelu_reference(x: Any, weight: Any) -> Any:
-    slope = weight if weight.size == 1 else weight.reshape(-1, *[1] * (x.ndim - 2))
+    slope = weight.reshape(()) if weight.size == 1 else weight.reshape(-1, *[1] * (x.ndim - 2))
     return np.where(x > 0, x, x * slope)
 
 
@@ -246,7 +246,7 @@ def relu6(input: Expr) -> Expr:
     return (input <= 0).where(zero, (input >= 6).where(six, input))
 
 
-@elementwise(namespace=NN, as_method=False, in_place=True, kinds=FLOATING)
+@elementwise(elsewhere=("selu",), namespace=NN, as_method=False, in_place=True, kinds=FLOATING)
 def selu(input: Expr) -> Expr:
     """`elu` scaled so that activations normalize themselves (Klambauer et al., 2017).
 
@@ -258,7 +258,7 @@ def selu(input: Expr) -> Expr:
     return (input <= 0).where(input.expm1() * (scale * alpha), input * scale)
 
 
-@elementwise(namespace=NN, as_method=False, in_place=True, kinds=FLOATING)
+@elementwise(elsewhere=("celu",), namespace=NN, as_method=False, in_place=True, kinds=FLOATING)
 def celu(input: Expr, alpha: float = 1.0) -> Expr:
     """``max(0, input) + min(0, alpha * expm1(input / alpha))``.
 
@@ -269,7 +269,7 @@ def celu(input: Expr, alpha: float = 1.0) -> Expr:
     return (input <= 0).where(alpha * (input / alpha).expm1(), input)
 
 
-@elementwise(out="exact", namespace=NN, as_method=False, kinds=FLOATING)
+@elementwise(elsewhere=("hardshrink",), out="exact", namespace=NN, kinds=FLOATING)
 def hardshrink(input: Expr, lambd: float = 0.5) -> Expr:
     """The input where it is larger than `lambd` in size, else 0.
 
@@ -312,6 +312,7 @@ def tanhshrink(input: Expr) -> Expr:
 
 
 @elementwise(
+    elsewhere=("threshold",),
     namespace=NN,
     as_method=False,
     in_place=True,
@@ -337,10 +338,11 @@ def sloped(input: Expr, slope: Expr) -> Expr:
 
 
 @composite(
+    elsewhere=("prelu",),
     namespace=NN,
-    as_method=False,
     samples=lambda draw: [
         call(draw(3, 4), draw(1)), call(draw(2, 3, 4), draw(3)), call(draw(3), draw(1)),
+        call(draw(), draw(1)),
     ],
     reference=_prelu_reference,
 )
@@ -359,10 +361,13 @@ def prelu(input: Any, weight: Any) -> Any:
                 f"shape {list(weight.shape)}"
             )
         weight = weight.reshape([-1 if d == 1 else 1 for d in range(max(input.ndim, 1))])
+    elif input.ndim == 0:
+        weight = weight.reshape(())
     return sloped(input, weight)
 
 
 @composite(
+    elsewhere=("rrelu",),
     namespace=NN,
     as_method=False,
     samples=lambda draw: [call(draw(3, 4)), call(draw(3, 4), 0.1, 0.3)],
