@@ -18,10 +18,13 @@ class Sizes(NamedTuple):
     stride: tuple[int, ...]
     padding: tuple[int, ...]
     dilation: tuple[int, ...]
+    windows: tuple[int, ...] | None = None  # how many, where not as many as fit
 
     @property
     def out(self) -> tuple[int, ...]:
         """How many windows there are in each dimension; below 1 if none fits."""
+        if self.windows is not None:
+            return self.windows
         return tuple(
             (n + 2 * p - d * (k - 1) - 1) // s + 1
             for n, k, s, p, d in zip(
@@ -49,15 +52,29 @@ class Sizes(NamedTuple):
     def unit_stride(self) -> bool:
         return all(s == 1 for s in self.stride)
 
-    def flipped(self) -> Sizes:
-        """The convolution that takes gradients of the windows to those of the image.
+    def back(self, phase: tuple[int, ...]) -> Sizes:
+        """A convolution that takes gradients of the windows to those of pixels of the image.
 
-        Only for strides of 1; its padding is negative where more was padded than a window reaches.
+        With stride s, every s-th pixel meets the same taps: those of a `phase` below s are taps
+        ``phase, phase + s, ...``, and its pixels begin at `first_pixel`. Only where strides or
+        dilations are 1. Padding may be negative.
         """
-        padding = tuple(
-            d * (k - 1) - p for k, p, d in zip(self.kernel, self.padding, self.dilation)
+        kernel, padding, count = [], [], []
+        first = self.first_pixel(phase)
+        for d, r in enumerate(phase):
+            n, k, s, p, gap = (x[d] for x in self[:5])
+            taps = -(-(k - r) // s)
+            kernel.append(taps)
+            padding.append(gap * (taps - 1) - (first[d] + p - r) // s)
+            count.append(-(-(n - first[d]) // s))
+        ones = (1,) * len(phase)
+        return Sizes(
+            self.out, tuple(kernel), ones, tuple(padding), self.dilation, tuple(count)
         )
-        return self._replace(size=self.out, padding=padding)
+
+    def first_pixel(self, phase: tuple[int, ...]) -> tuple[int, ...]:
+        """The first pixel of the image that the taps of a phase reach."""
+        return tuple((r - p) % s for r, p, s in zip(phase, self.padding, self.stride))
 
     def raised(self, rank: int) -> Sizes:
         """The same with further spatial dimensions of size 1 in front."""
@@ -69,6 +86,7 @@ class Sizes(NamedTuple):
             one + self.stride,
             zero + self.padding,
             one + self.dilation,
+            None if self.windows is None else one + self.windows,
         )
 
 

@@ -37,7 +37,8 @@ from argand.kernels.winograd_plan import takes_winograd, winograd, winograd_grad
 
 WINOGRAD_CHANNELS = 12  # channels and outputs from which on Winograd's method is faster
 SLICES = 16  # sums over many images are split into so many parts at most,
-SPLIT_NANOSECONDS = 40_000  # where there is so much to do
+SPLIT_NANOSECONDS = 40_000  # where there is so much to do,
+SLICE_BYTES = 8 << 20  # and as far as their sums do not take more memory
 
 
 def convolution(
@@ -132,7 +133,8 @@ def _direct_of_weight(task: Task, kind: dtype, here: Target) -> Parts | None:
     if depth * method.full.width * kind.itemsize > SLOT_BYTES:
         return None
     if task.images > 1 and not several and estimate(problem) >= SPLIT_NANOSECONDS:
-        method = method._replace(slices=min(SLICES, task.images))
+        room = SLICE_BYTES // (m * n * kind.itemsize)
+        method = method._replace(slices=max(1, min(SLICES, task.images, room)))
     return plan(problem, method, None, False, 1.0)
 
 

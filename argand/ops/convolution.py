@@ -20,12 +20,13 @@ from argand import dtypes
 from argand.kernels.conv_sizes import Sizes
 from argand.ops import correlate
 from argand.ops.function import composite, operation
+from argand.ops.matrices import conjugate
 from argand.ops.samples import Draw, call
 from argand.ops.slicing import embed_slice
 
 
 def _conj(x: Any) -> Any:
-    return x.conj() if x.dtype.is_complex else x
+    return conjugate(x) if x.dtype.is_complex else x
 
 
 def _bias_gradient(g: Any, bias: Any) -> Any:

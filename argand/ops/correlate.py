@@ -8,6 +8,7 @@ the rest; half types are computed in float32.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from argand import dtypes
@@ -114,37 +115,96 @@ def _launcher(parts: Parts, nbytes: int) -> Launcher:
     return launch
 
 
-def _correlated(images: Any, weight: Any, bias: Any, task: Task) -> Any:
-    """Results of a task by kernels; where its weight is backward, it is that of the convolution."""
-    shape = (task.images, task.groups * task.outputs, *task.sizes.out[4 - images.ndim :])
+def _correlated(
+    images: Any,
+    weight: Any,
+    bias: Any,
+    task: Task,
+    tap: tuple[int, ...] = (0, 0),
+    step: tuple[int, ...] = (1, 1),
+) -> Any:
+    """Results of a task by kernels.
+
+    Of a backward task, the weight is that of the convolution, of which `task` takes every
+    `step`-th tap from `tap` on.
+    """
+    shape = (task.images, task.groups * task.outputs, *task.sizes.out)
     out = dense(images.form.dtype, shape)
-    key = (images.form.dtype, task)
+    key = (images.form.dtype, task, step)
     found = _launchers.get(key)
     if found is None:
-        parts = convolve.convolution(task, out.dtype)
-        turns = convolve.turns_weight(task, out.dtype)
-        found = _launchers[key] = (_launcher(parts, out.nbytes), turns)
+        turns = task.backward and (step != (1, 1) or convolve.turns_weight(task, out.dtype))
+        planned = task._replace(backward=task.backward and not turns)
+        found = _launchers[key] = (
+            _launcher(convolve.convolution(planned, out.dtype), out.nbytes), turns
+        )  # fmt: skip
     launch, turns = found
     if turns:
-        weight = _turned(weight, task)
+        weight = _turned(weight, task, tap, step)
     if bias is None:
         return make(launch(weight.ptr, images.ptr), out)
     return make(launch(weight.ptr, images.ptr, bias.ptr), out)
 
 
-def _turned(weight: Any, task: Task) -> Any:
-    """The weight of the convolution that takes results back to images: turned by 180 degrees."""
+def _turned(weight: Any, task: Task, tap: tuple[int, ...], step: tuple[int, ...]) -> Any:
+    """The weight that takes results back to images: every `step`-th tap from `tap`, turned."""
     groups, inputs, outputs = task.groups, task.channels, task.outputs
-    taps = task.sizes.taps
+    rows, columns = task.sizes.kernel
     kind = weight.form.dtype
-    shape = (groups, outputs, inputs, taps)
-    steps = (inputs * outputs * taps, taps, outputs * taps, -1)
-    turned = make(
-        weight.buffer, strided(kind, shape, steps), weight.ptr + (taps - 1) * kind.itemsize
-    )
+    height, width = (1, 1, *weight.shape[2:])[-2:]
+    taps = height * width
+    shape = (groups, outputs, inputs, rows, columns)
+    steps = (inputs * outputs * taps, taps, outputs * taps, -step[0] * width, -step[1])
+    last = (tap[0] + step[0] * (rows - 1)) * width + tap[1] + step[1] * (columns - 1)
+    turned = make(weight.buffer, strided(kind, shape, steps), weight.ptr + last * kind.itemsize)
     out = new(dense(kind, shape))
     copier.into(out, turned)
     return out
+
+
+def _images_by_kernel(results: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> Any:
+    """Images of results: one convolution for each phase of the strides."""
+    flat = sizes.raised(2)
+    outputs = groups * weight.shape[1]
+    kind = results.form.dtype
+    out = dense(kind, (results.shape[0], outputs, *sizes.size))
+    whole = None if flat.unit_stride else new(out)
+    for phase in product(*(range(s) for s in flat.stride)):
+        task = Task(
+            results.shape[0],
+            groups,
+            results.shape[1] // groups,
+            outputs // groups,
+            flat.back(phase),
+            bias is not None,
+            backward=True,
+        )
+        part = _correlated(results, weight, bias, task, phase, flat.stride)
+        if whole is None:
+            return make(part.buffer, out)
+        copier.into(_pixels(whole, flat, phase), part)
+    return whole
+
+
+def _pixels(images: Any, sizes: Sizes, phase: tuple[int, ...]) -> Any:
+    """The pixels of a phase, as a view."""
+    height, width = sizes.size
+    count, channels = images.shape[:2]
+    (y, x), (down, across) = sizes.first_pixel(phase), sizes.stride
+    kind = images.form.dtype
+    shape = (count, channels, -(-(height - y) // down), -(-(width - x) // across))
+    steps = (channels * height * width, height * width, down * width, across)
+    return make(
+        images.buffer, strided(kind, shape, steps), images.ptr + (y * width + x) * kind.itemsize
+    )
+
+
+def _has_phases(sizes: Sizes) -> bool:
+    """Whether `_images_by_kernel` can do it: each phase has taps and pixels."""
+    return all(
+        s == 1 or (d == 1 and s <= k and s <= n)
+        for n, k, s, d in zip(sizes.size, sizes.kernel, sizes.stride, sizes.dilation)
+    )
 
 
 def _weight_by_kernel(results: Any, images: Any, sizes: Sizes, groups: int) -> Any:
@@ -168,7 +228,8 @@ def _forward(input: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> A
     count, outputs = input.shape[0], weight.shape[0]
     if _suits(input, weight) and not sizes.is_product:
         task = _task(input, outputs, sizes, groups, bias is not None)
-        return _correlated(input, weight, bias, task)
+        found = _correlated(input, weight, bias, task)
+        return _reshaped(found, count, outputs, *sizes.out)
     columns = _columns(input, sizes, groups)
     rows = _reshaped(weight, groups, outputs // groups, weight.shape[1] * sizes.taps)
     added = None if bias is None else _reshaped(bias, groups, outputs // groups, 1)
@@ -178,9 +239,8 @@ def _forward(input: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> A
 def _to_input(results: Any, weight: Any, bias: Any, sizes: Sizes, groups: int) -> Any:
     count, outputs = results.shape[:2]
     channels = weight.shape[1]
-    if _suits(results, weight) and sizes.unit_stride and not sizes.is_product:
-        task = _task(results, groups * channels, sizes.flipped(), groups, bias is not None)
-        return _correlated(results, weight, bias, task._replace(backward=True))
+    if _suits(results, weight) and _has_phases(sizes) and not sizes.is_product:
+        return _images_by_kernel(results, weight, bias, sizes, groups)
     rows = _reshaped(weight, groups, outputs // groups, channels * sizes.taps)
     given = _reshaped(results, count, groups, outputs // groups, sizes.pixels)
     columns = compute(rows.transpose(-2, -1), given)
