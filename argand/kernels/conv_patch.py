@@ -40,16 +40,21 @@ TABLE = (
 )
 
 
+DENSE = "dense"  # windows that follow each other do so in memory, also at the end of a row
+ROWS = "rows"  # they do in a row: vectors end where rows do, which takes masks
+APART = "apart"  # they do not: elements are gathered
+
+
 @cache
-def patches(kind: dtype, lanes: int, dense: bool) -> int:
-    """The address of the packer; `dense`: windows that follow each other do so in memory."""
-    return jit.address(patches_text(kind, lanes, dense), "pack")
+def patches(kind: dtype, lanes: int, reading: str) -> int:
+    """The address of the packer; `reading` is DENSE, ROWS or APART."""
+    return jit.address(patches_text(kind, lanes, reading), "pack")
 
 
-def patches_text(kind: dtype, lanes: int, dense: bool) -> str:
+def patches_text(kind: dtype, lanes: int, reading: str) -> str:
     """The module with the packer."""
     w = Writer()
-    _Windows(w, kind, lanes, dense).write()
+    _Windows(w, kind, lanes, reading).write()
     return _module(w)
 
 
@@ -84,11 +89,11 @@ def _short(w: Writer, name: str, lanes: int) -> str:
 class _Windows:
     """Writes the packer whose lines are windows."""
 
-    def __init__(self, w: Writer, kind: dtype, lanes: int, dense: bool) -> None:
+    def __init__(self, w: Writer, kind: dtype, lanes: int, reading: str) -> None:
         self.w = w
         self.kind = kind
         self.lanes = lanes
-        self.dense = dense
+        self.reading = reading
         self.ints = f"<{lanes} x i32>"
         self.bools = f"<{lanes} x i1>"
 
@@ -99,7 +104,12 @@ class _Windows:
         part = w.begin_loop("0", "%width", str(lanes))
         left = w.let(f"trunc i64 {w.let(f'sub i64 %width, {part.index}')} to i32")
         exists = w.let(f"icmp ugt {self.ints} {w.splat(left, 'i32', lanes)}, {numbers}")
-        y, x, start = self._corners(w.let(f"add i64 %first, {part.index}"), numbers)
+        window = w.let(f"add i64 %first, {part.index}")
+        if self.reading == ROWS:
+            part.step = self._left_in_row(window, w.let(f"sub i64 %width, {part.index}"))
+            length = w.splat(w.let(f"trunc i64 {part.step} to i32"), "i32", lanes)
+            exists = w.let(f"icmp ugt {self.ints} {length}, {numbers}")
+        y, x, start = self._corners(window, numbers)
         rows = w.begin_loop("0", _word(w, "kernel_height"), "1")
         y_here = self._moved(y, rows.index, "dilation_y")
         inside = self._below(y_here, "height")
@@ -113,7 +123,8 @@ class _Windows:
         shift = w.let(f"add i64 {shift}, {across}")
         tap = w.let(f"mul i64 {rows.index}, {_word(w, 'kernel_width')}")
         tap = w.let(f"add i64 {tap}, {columns.index}")
-        self._channels(tap, taps, start, shift, mask, part.index)
+        stored = exists if self.reading == ROWS else None
+        self._channels(tap, taps, (start, shift), (mask, stored), part.index)
         w.end_loop(columns)
         w.end_loop(rows)
         w.end_loop(part)
@@ -143,6 +154,14 @@ class _Windows:
         start = w.let(f"mul {self.ints} {y}, {_short(w, 'width', lanes)}")
         return y, x, w.let(f"add {self.ints} {start}, {x}")
 
+    def _left_in_row(self, window: str, left: str) -> str:
+        """How many windows a vector can take that begins with this one."""
+        w = self.w
+        out_width = _word(w, "out_width")
+        column = w.let(f"urem i64 {window}, {out_width}")
+        row = w.smaller(w.let(f"sub i64 {out_width}, {column}"), str(self.lanes))
+        return w.smaller(row, left)
+
     def _scaled(self, value: str, factor: str, less: str) -> str:
         w = self.w
         product = w.let(f"mul {self.ints} {value}, {_short(w, factor, self.lanes)}")
@@ -158,10 +177,20 @@ class _Windows:
         return self.w.let(f"icmp ult {self.ints} {value}, {_short(self.w, end, self.lanes)}")
 
     def _channels(
-        self, tap: str, taps: str, start: str, shift: str, mask: str, part: str
+        self,
+        tap: str,
+        taps: str,
+        places: tuple[str, str],
+        masks: tuple[str, str | None],
+        part: str,
     ) -> None:
-        """Copy one tap of all channels of which it is among the steps."""
+        """Copy one tap of all channels of which it is among the steps.
+
+        `places` are where windows begin and how far from there the tap is, `masks` which lanes are
+        read and which are written.
+        """
         w, kind = self.w, self.kind
+        start, shift = places
         lower = Lowering(w, self.lanes)
         first = self._channel_from("%step", tap, taps)
         end = self._channel_from(w.let("add i64 %step, %depth"), tap, taps)
@@ -173,15 +202,15 @@ class _Windows:
         channel_bytes = _word(w, "channel")
         channel = w.begin_loop(first, end, "1")
         image = w.address(base, w.let(f"mul i64 {channel.index}, {channel_bytes}"), "i8")
-        if self.dense:
-            value = lower.load(kind, w.address(image, offset, kind.llvm), mask)
+        if self.reading != APART:
+            value = lower.load(kind, w.address(image, offset, kind.llvm), masks[0])
         else:
-            places = w.let(f"getelementptr {kind.llvm}, ptr {image}, {wide} {offsets}")
-            value = lower.gather(kind, places, mask)
+            addresses = w.let(f"getelementptr {kind.llvm}, ptr {image}, {wide} {offsets}")
+            value = lower.gather(kind, addresses, masks[0])
         row = w.let(f"add i64 {w.let(f'mul i64 {channel.index}, {taps}')}, {tap}")
         row = w.let(f"mul i64 {w.let(f'sub i64 {row}, %step')}, %to_row")
         to = w.address(w.address("%to", row, "i8"), part, kind.llvm)
-        lower.store(kind, value, to, None)
+        lower.store(kind, value, to, masks[1])
         w.end_loop(channel)
 
     def _channel_from(self, step: str, tap: str, taps: str) -> str:

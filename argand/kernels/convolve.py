@@ -16,7 +16,7 @@ from __future__ import annotations
 from argand import config
 from argand.dtypes import dtype, float32
 from argand.kernels import target
-from argand.kernels.conv_patch import patches, turned
+from argand.kernels.conv_patch import APART, DENSE, ROWS, patches, turned
 from argand.kernels.conv_sizes import Sizes, Task
 from argand.kernels.gemm_deliver import Activation
 from argand.kernels.gemm_micro import Micro, heights
@@ -29,6 +29,7 @@ from argand.kernels.gemm_plan import (
     Problem,
     block_of_images,
     estimate,
+    has_masks,
     plan,
 )
 from argand.kernels.gemm_scratch import SLOT_BYTES
@@ -36,6 +37,7 @@ from argand.kernels.target import Target
 from argand.kernels.winograd_plan import takes_winograd, winograd, winograd_gradient_of_weight
 
 WINOGRAD_CHANNELS = 12  # channels and outputs from which on Winograd's method is faster
+LEAST_ROW = 4  # windows of a row from which on reading row by row beats gathering
 SLICES = 16  # sums over many images are split into so many parts at most,
 SPLIT_NANOSECONDS = 40_000  # where there is so much to do,
 SLICE_BYTES = 8 << 20  # and as far as their sums do not take more memory
@@ -139,8 +141,12 @@ def _direct_of_weight(task: Task, kind: dtype, here: Target) -> Parts | None:
 
 
 def _patches(sizes: Sizes, kind: dtype, here: Target) -> int:
-    dense = sizes.unit_stride and sizes.out[1] == sizes.size[1]
-    return patches(kind, here.vector_bytes // kind.itemsize, dense)
+    reading = APART
+    if sizes.unit_stride and sizes.out[1] == sizes.size[1]:
+        reading = DENSE
+    elif sizes.stride[1] == 1 and sizes.out[1] >= LEAST_ROW and has_masks(here):
+        reading = ROWS
+    return patches(kind, here.vector_bytes // kind.itemsize, reading)
 
 
 def _table(sizes: Sizes, kind: dtype) -> tuple[int, ...]:

@@ -138,7 +138,8 @@ def test_convolutions(elsewhere: target.Target) -> None:
     lanes = elsewhere.vector_bytes // 4
     masks = gemm_plan.has_masks(elsewhere)
     texts = [conv_winograd.text(lanes, masks, None), winograd_gradient.text(lanes, 2)]
-    texts += [conv_patch.patches_text(F32, lanes, dense) for dense in (False, True)]
+    readings = (conv_patch.DENSE, conv_patch.ROWS, conv_patch.APART)
+    texts += [conv_patch.patches_text(F32, lanes, reading) for reading in readings]
     texts.append(conv_patch.turned_text(F32, lanes))
     for text in texts:
         check(text, elsewhere, {"argand_parallel"})
