@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from argand import dtypes
 from argand.dtypes import dtype
@@ -194,8 +195,8 @@ class Lowering:
             root, symbols = special.expansion(node.op, kind)
             (result,) = self.values([root], dict(zip(symbols, arguments)))
             return result
-        if node.op == "sigmoid":
-            inner = 1 / ((-node.args[0]).exp() + 1)
+        if node.op in _BY_OTHERS:
+            inner = _BY_OTHERS[node.op](node.args[0])
             return self.values([inner], {node.args[0]: arguments[0]})[0]
         if not row.libm or kind.kind != "f":
             raise NotImplementedError(f"no kernel computes {node.op} on {kind.name}")
@@ -437,6 +438,10 @@ class Lowering:
         return w.let(f"trunc <{n} x i32> {high} to <{n} x i16>")
 
 
+_BY_OTHERS: dict[str, Callable[[Expr], Expr]] = {  # where there is no expansion
+    "sigmoid": lambda x: 1 / ((-x).exp() + 1),
+    "normal_cdf": lambda x: 0.5 * (1 + (x * math.sqrt(0.5)).erf()),
+}
 _ESTIMATES = {"quick_reciprocal": "rcp14", "quick_sqrt": "rsqrt14"}
 
 

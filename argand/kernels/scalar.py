@@ -214,6 +214,9 @@ def _atan2_vjp(g: Expr, out: Expr, a: Expr, b: Expr) -> tuple[Expr, Expr]:
 _library("atan2", np.arctan2, _atan2_vjp, 2)
 # x * 2**n for floating n without fraction
 _row("scaled", 2, {}, lambda x, n: np.ldexp(x, n.astype(np.int32)), cost=4)
+# the normal distribution function, where an absolute error of 1e-7 is good enough
+_row("normal_cdf", 1, {}, _per_element(lambda x: 0.5 * math.erfc(-x * math.sqrt(0.5))),
+     lambda g, out, a: (g * (0.3989422804014327 * (a * a * -0.5).exp()),), cost=20)  # fmt: skip
 _row("sigmoid", 1, {}, lambda x: 1 / (1 + np.exp(-x)),
      lambda g, out, a: (g * ((1 - out) * out),), cost=15)  # fmt: skip
 

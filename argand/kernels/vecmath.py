@@ -186,6 +186,19 @@ def erf(x: Expr) -> Expr:
     return x.ne(x).where(x, result)
 
 
+_TAIL = (0.7978853275870275, 0.31829886677389824, 0.03638757811081301,
+         -0.004895989886002197, 9.491715753190398e-05, 0.00012905027362564893,
+         -2.729452978279524e-05, 1.9650115052076505e-06)  # fmt: skip
+
+
+def normal_cdf(x: Expr) -> Expr:
+    """The normal distribution function within 1e-7, by the logarithm of its tail."""
+    size = x.abs()
+    _, reduced, shifted = _exp_reduced(polynomial(size, _TAIL) * -size)
+    tail = (size > 5.5).where(0.0, (reduced + 1) * (_from_biased(shifted) * 0.5))
+    return (x < 0).where(tail, 1 - tail)
+
+
 _SIN = (-0.16666666663849633, 0.008333331871967761, -0.00019840085078712678, 2.724969589840245e-06)
 _COS = (0.0416666666643157, -0.00138888876695208, 2.4800598906529672e-05, -2.7300757895717845e-07)
 # pi/2 in three parts; the products with integers below 2**17 are exact up to the last
@@ -282,7 +295,9 @@ def _log_in_double(x: Expr, factor: float) -> Expr:
     return _log_edges(x, (natural * factor).to(F32))
 
 
-_EXPANDED = (scaled, exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, sin, cos, pow)
+_EXPANDED = (
+    scaled, exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, normal_cdf, sin, cos, pow,
+)  # fmt: skip
 EXPANSIONS: dict[str, Callable[..., Expr]] = {f.__name__: f for f in _EXPANDED}
 # functions whose expansion holds for small arguments only; beyond, the C library is called
 LIMITED = {"sin": TRIGONOMETRIC_LIMIT, "cos": TRIGONOMETRIC_LIMIT}

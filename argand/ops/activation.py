@@ -100,7 +100,7 @@ def gelu(input: Expr, approximate: str = "none") -> Expr:
         return 0.5 * input * (1 + inner.tanh())
     if approximate != "none":
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate}")
-    return 0.5 * input * (1 + (input * math.sqrt(0.5)).erf())
+    return input * input.normal_cdf()
 
 
 @elementwise(namespace=NN, as_method=False, in_place=True, kinds=FLOATING)

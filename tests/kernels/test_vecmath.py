@@ -128,6 +128,12 @@ def test_two_arguments_at_their_edges(name: str, kind: dtype, machine: str) -> N
     check(name, kind, x, y)
 
 
+def test_the_normal_distribution_function(machine: str) -> None:
+    x = arguments(dtypes.float32, 1 << 14)
+    got, wanted = computed("normal_cdf", dtypes.float32, x), true("normal_cdf", dtypes.float32, x)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-7)
+
+
 def test_scaled(machine: str) -> None:
     """Powers of two up to where everything overflows, or is lost."""
     n = np.tile(np.arange(-160.0, 140.0, dtype="f4"), 300)
@@ -143,5 +149,5 @@ def test_scaled(machine: str) -> None:
 
 def test_all_functions_of_float32_are_expansions_or_the_library() -> None:
     """What is measured above is what the table offers."""
-    assert set(EXPANSIONS) <= {*FUNCTIONS, "pow", "scaled"}
+    assert set(EXPANSIONS) <= {*FUNCTIONS, "pow", "scaled", "normal_cdf"}
     assert len(FUNCTIONS) >= 17
