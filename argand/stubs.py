@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent
 WIDTH = 100
 
 _HEAD = '"""Generated from the records by ``python -m argand.stubs``: {what}."""\n'
-_OPERAND = "_Operand: _TypeAlias = _Tensor | complex | np.number[_Any] | np.bool"
+_OPERAND = "_Operand: _TypeAlias = _Tensor | _complex | np.number[_Any] | np.bool"
 # Where the names that stubs use come from. They all get an underscore: some have a namesake among
 # the functions and methods, and the others must not look like functions of the package.
 _SOURCES = {
@@ -42,11 +42,12 @@ _SOURCES = {
     "TensorBase": "argand.runtime.tensor_base",
     "TypeAlias": "typing",
     "bool": "builtins",
+    "complex": "builtins",
     "dtype": "argand.dtypes",
     "float": "builtins",
     "int": "builtins",
 }
-_PLAIN = {"None", "str", "tuple", "list", "dict", "object", "complex"}
+_PLAIN = {"None", "str", "tuple", "list", "dict", "object"}
 
 
 def texts() -> dict[Path, str]:

@@ -19,6 +19,7 @@ OPERATIONS = {
     "float16": Tolerance(4e-3, 2e-3),
     "bfloat16": Tolerance(3e-2, 1e-2),
 }
+OPERATIONS |= {"complex128": OPERATIONS["float64"], "complex64": OPERATIONS["float32"]}
 EXACT = Tolerance(0.0, 0.0)  # integers and bool
 
 # Gradients against central differences in float64, and gradients of gradients.

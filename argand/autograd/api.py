@@ -39,6 +39,11 @@ def seed_gradient(output: Any, gradient: Any, number: int = 0) -> Any:
     if gradient is None:
         if output.form.numel != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        if output.form.dtype.kind == "c":
+            raise RuntimeError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{output.dtype}"
+            )
         return _one(output)
     if not isinstance(gradient, TensorBase):
         kind = type(gradient).__name__
@@ -53,6 +58,13 @@ def seed_gradient(output: Any, gradient: Any, number: int = 0) -> Any:
             "For complex Tensors, both grad_output and output are required to have the same dtype. "
             f"Mismatch in dtype: grad_output[{number}] has a dtype of {gradient.dtype} and "
             f"output[{number}] has a dtype of {output.dtype}."
+        )
+    kinds = (gradient.form.dtype, output.form.dtype)
+    if kinds[0] is not kinds[1] and "c" in (kinds[0].kind, kinds[1].kind):
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same "
+            f"dtype. Mismatch in dtype: grad_output[0] has a dtype of {kinds[0]} and output[0] "
+            f"has a dtype of {kinds[1]}."
         )
     return gradient
 

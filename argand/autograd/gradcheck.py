@@ -41,7 +41,8 @@ def gradcheck(
 
     Args:
         func: takes `inputs`, returns a tensor or several.
-        inputs: a tensor or several; those that require gradients are checked; float64.
+        inputs: a tensor or several; those that require gradients are checked; float64 or
+            complex128, whose real and imaginary parts count as numbers of their own.
         eps: by how much elements are moved.
         atol, rtol: how far gradients may be apart: ``|a - n| <= atol + rtol |n|``.
         raise_exception: whether a difference raises; otherwise False is returned.
@@ -170,9 +171,19 @@ def _differentiable(outputs: Any) -> tuple[Any, ...]:
     return tuple(o for o in _tuple(outputs) if _wants_gradient(o))
 
 
+def _sides(array: Any) -> list[Any]:
+    """Views of an array as real numbers: of a complex one, its real and its imaginary parts."""
+    return [array.real, array.imag] if array.dtype.kind == "c" else [array]
+
+
 def _flat(x: Any) -> Any:
-    """The elements of a tensor as a float64 vector that is a copy."""
-    return np.array(x.detach().numpy(), dtype="f8").reshape(-1)
+    """The elements of a tensor as a float64 vector that is a copy; complex ones side by side."""
+    return np.concatenate([np.array(a, "f8").reshape(-1) for a in _sides(x.detach().numpy())])
+
+
+def _real_size(layout: Any) -> int:
+    """The real numbers that a tensor with this layout consists of."""
+    return int(layout.numel * (2 if layout.dtype.kind == "c" else 1))
 
 
 def _check_inputs(inputs: Sequence[Any]) -> None:
@@ -184,13 +195,11 @@ def _check_inputs(inputs: Sequence[Any]) -> None:
     for number, x in enumerate(inputs):
         if not _wants_gradient(x):
             continue
-        if x.form.dtype.kind == "c":
-            raise NotImplementedError("gradcheck: complex inputs are not there yet")
-        if x.form.dtype.name != "float64":
+        if x.form.dtype.name not in ("float64", "complex128"):
             warnings.warn(
                 f"Input #{number} requires gradient and is not a double precision floating point "
                 f"tensor, but {x.form.dtype}. This check will likely fail: finite differences "
-                "need float64.",
+                "need float64 or complex128.",
                 stacklevel=3,
             )
         if any(n > 1 and s == 0 for n, s in zip(x.form.shape, x.form.strides)):
@@ -223,16 +232,16 @@ def _numerical(func: Function, inputs: Sequence[Any], eps: float) -> list[list[M
     for x in inputs:
         if not _wants_gradient(x):
             continue
-        memory = x.detach().numpy()
         rows = []
-        for place in np.ndindex(memory.shape):
-            before = memory[place]
-            memory[place] = before - eps
-            low = results()
-            memory[place] = before + eps
-            high = results()
-            memory[place] = before
-            rows.append([(b - a) / (2 * eps) for a, b in zip(low, high)])
+        for memory in _sides(x.detach().numpy()):
+            for place in np.ndindex(memory.shape):
+                before = memory[place]
+                memory[place] = before - eps
+                low = results()
+                memory[place] = before + eps
+                high = results()
+                memory[place] = before
+                rows.append([(b - a) / (2 * eps) for a, b in zip(low, high)])
         found.append([np.array([row[o] for row in rows]) for o in range(len(chosen))])
     return found
 
@@ -240,7 +249,7 @@ def _numerical(func: Function, inputs: Sequence[Any], eps: float) -> list[list[M
 def _compared(outputs: Sequence[Any]) -> list[int]:
     """The outputs that require gradients; when none does, all of a floating type."""
     wanted = [i for i, o in enumerate(outputs) if _wants_gradient(o)]
-    return wanted or [i for i, o in enumerate(outputs) if o.form.dtype.kind == "f"]
+    return wanted or [i for i, o in enumerate(outputs) if o.form.dtype.kind in "fc"]
 
 
 def _analytical(
@@ -250,10 +259,12 @@ def _analytical(
     wanted = [x for x in inputs if _wants_gradient(x)]
     runs: list[list[Matrix]] = []
     for _ in range(2):
-        jacobians = [np.zeros((x.form.numel, output.form.numel)) for x in wanted]
-        for column, place in enumerate(np.ndindex(tuple(output.shape))):
+        columns = _real_size(output.form)
+        jacobians = [np.zeros((_real_size(x.form), columns)) for x in wanted]
+        for column in range(columns):
             seed = output.detach().new_zeros(tuple(output.shape))
-            seed.numpy()[place] = 1
+            part, place = divmod(column, output.form.numel)
+            _sides(seed.numpy())[part][np.unravel_index(place, tuple(output.shape))] = 1
             found = grad([output], wanted, [seed], retain_graph=True, allow_unused=True)
             for x, g, jacobian in zip(wanted, found, jacobians):
                 if g is None:

@@ -17,13 +17,14 @@ from argand import dtypes
 from argand.dtypes import dtype
 from argand.kernels.scalar import TABLE
 
-Number = int | float | bool
+Number = int | float | bool | complex
 
 # leaves: what a kernel reads rather than computes
 INPUT = "input"  # an operand, by its number
 SCALAR = "scalar"  # a number given at the call, by its number
 CONST = "const"
 INDEX = "index"  # the position within a row, int64
+IMAGINARY = "_imag"  # behind the name of a leaf: the imaginary part of what it reads
 LEFT = "left"  # what a reduction has gathered so far, by its number
 RIGHT = "right"  # what it takes in, by its number
 # operations that are no rows of the table
@@ -34,10 +35,19 @@ ROW_MAX = "row_max"
 ITERATE = "iterate"  # a loop (iterate.py); its value is what a turn does
 PART = "part"  # one value of the final state of a loop, by its number
 
-LEAVES = (INPUT, SCALAR, CONST, INDEX, LEFT, RIGHT)
+# complex numbers, see kernels/complex.py: a pair of real expressions; one part of a function
+COMPLEX = "complex"
+ANALYTIC = "analytic"
+
+LEAVES = (INPUT, SCALAR, CONST, INDEX, LEFT, RIGHT, INPUT + IMAGINARY, SCALAR + IMAGINARY)
 ROW_REDUCTIONS = (ROW_SUM, ROW_MAX)
 
 _interned: dict[tuple[Any, ...], Expr] = {}
+
+# what kernels/complex.py knows: rows of the table, the derivative and the values of functions
+RULES: dict[str, Callable[..., Expr]] = {}
+ANALYTIC_COTANGENTS: list[Callable[..., tuple[Expr, ...]]] = []
+ANALYTIC_VALUES: list[Callable[..., Any]] = []
 
 
 class Expr:
@@ -160,12 +170,29 @@ class Expr:
         """Convert to another type, as C does; to bool by comparing with zero."""
         if kind is self.dtype:
             return self
+        if self.op == COMPLEX:
+            if kind.kind == "c":
+                return pair(*(part.to(kind.to_real()) for part in self.args))
+            return self.ne(0) if kind.kind == "b" else self.real.to(kind)
+        if kind.kind == "c":
+            real = self.to(kind.to_real())
+            return pair(real, real.constant(0))
         # what no integer holds, infinity and NaN among it, is left to the kernel
         if self.op == CONST and (kind.kind == "f" or abs(self.value) < 2.0**63):
             return const(self.value, kind)
         if kind.kind == "b":
             return apply("ne", self, self.constant(0))
         return make(CAST, (self,), kind)
+
+    @property
+    def real(self) -> Expr:
+        """The real part."""
+        return self.args[0] if self.op == COMPLEX else self
+
+    @property
+    def imag(self) -> Expr:
+        """The imaginary part."""
+        return self.args[1] if self.op == COMPLEX else self.constant(0)
 
     def bitcast(self, kind: dtypes.dtype) -> Expr:
         """The same bits as another type of the same size."""
@@ -204,8 +231,20 @@ def make(op: str, args: tuple[Expr, ...], kind: dtype, value: Any = None) -> Exp
     return found
 
 
-def const(value: Number, kind: dtype) -> Expr:
+def pair(re: Expr, im: Expr) -> Expr:
+    """The complex number of two real ones of one type."""
+    return make(COMPLEX, (re, im), re.dtype.to_complex())
+
+
+def parts(x: Expr) -> tuple[Expr, ...]:
+    """The real expressions that `x` consists of: two for complex ones."""
+    return x.args if x.op == COMPLEX else (x,)
+
+
+def const(value: Any, kind: dtype) -> Expr:
     """A constant of type `kind`."""
+    if kind.kind == "c":
+        return pair(const(value.real, kind.to_real()), const(value.imag, kind.to_real()))
     if kind.kind == "b":
         value = bool(value)
     elif kind.kind in "ui":
@@ -222,6 +261,11 @@ def const(value: Number, kind: dtype) -> Expr:
 def const_like(other: Expr, value: Number) -> Expr:
     """A number beside `other`: of its type, or of the type its category asks for."""
     kind = other.dtype
+    if isinstance(value, complex):
+        kind = kind if kind.kind in "fc" else dtypes.float32
+        return const(value, kind.to_complex())
+    if kind.kind == "c":
+        return const(value, kind)
     if isinstance(value, bool) or not isinstance(value, float) or kind.kind == "f":
         return const(value, dtypes.int64 if kind.kind == "b" and type(value) is int else kind)
     return const(value, dtypes.float32)
@@ -233,7 +277,10 @@ def like(other: Expr, value: Expr | Number) -> Expr:
 
 
 def leaf(op: str, number: int | None, kind: dtype) -> Expr:
-    """An input or a scalar by its number, or the index."""
+    """An input or a scalar by its number, or the index; of complex ones both parts."""
+    if kind.kind == "c":
+        real = kind.to_real()
+        return pair(make(op, (), real, number), make(op + IMAGINARY, (), real, number))
     return make(op, (), kind, number)
 
 
@@ -247,6 +294,10 @@ def _same_type(a: Expr, b: Expr) -> tuple[Expr, Expr]:
 def apply(op: str, *args: Expr) -> Expr:
     """A row of the scalar table on `args`, simplified where the result is exactly the same."""
     row = TABLE[op]
+    if any(a.op == COMPLEX for a in args):
+        if op not in RULES:
+            raise NotImplementedError(f"no kernel computes {op} of complex numbers")
+        return RULES[op](*args)
     if all(a.op == CONST for a in args) and op != "stop_gradient":
         folded = _fold(op, args)
         if folded is not None:
@@ -300,7 +351,7 @@ def _simplify(op: str, args: tuple[Expr, ...]) -> Expr | None:
     elif op in ("minimum", "maximum", "and", "or") and a is b:
         return a
     elif op == "pow" and b.op == CONST:
-        return _power(a, b.value)
+        return power(a, b.value)
     return None
 
 
@@ -313,7 +364,7 @@ def _product(a: Expr, b: Expr) -> Expr | None:
     return None
 
 
-def _power(a: Expr, exponent: float) -> Expr | None:
+def power(a: Expr, exponent: float) -> Expr | None:
     """Powers that are exact, or what PyTorch computes, in another way."""
     if exponent == 1:
         return a
@@ -323,11 +374,11 @@ def _power(a: Expr, exponent: float) -> Expr | None:
         return a * a * a
     if exponent == 0:
         return a.constant(1)
-    if a.dtype.kind == "f" and exponent == 0.5:
+    if a.dtype.kind in "fc" and exponent == 0.5:
         return a.sqrt()
-    if a.dtype.kind == "f" and exponent == -0.5:
+    if a.dtype.kind in "fc" and exponent == -0.5:
         return a.constant(1) / a.sqrt()
-    if a.dtype.kind == "f" and exponent == -1:
+    if a.dtype.kind in "fc" and exponent == -1:
         return a.constant(1) / a
     return None
 
@@ -454,6 +505,8 @@ def _cotangents(node: Expr, g: Expr, shown: Expr) -> tuple[Expr | None, ...]:
     if node.op == CAST:
         source = node.args[0].dtype
         return (g.to(source) if source.kind == "f" else None,)
+    if node.op == ANALYTIC:
+        return ANALYTIC_COTANGENTS[0](node, g)
     if node.op == ROW_SUM:
         return (g,)
     if node.op in (ROW_MAX, BITCAST):
@@ -485,6 +538,10 @@ def _evaluate_one(node: Expr, args: list[Any]) -> Any:
         return node.value.run(args)
     if node.op == PART:
         return np.asarray(args[0][node.value]).astype(kind)
+    if node.op == COMPLEX:
+        return np.asarray(args[0]) + kind.type(1j) * np.asarray(args[1])
+    if node.op == ANALYTIC:
+        return np.asarray(ANALYTIC_VALUES[0](node, args)).astype(kind)
     if node.op == ROW_SUM:
         return np.sum(args[0], axis=-1, keepdims=True, dtype=kind)
     if node.op == ROW_MAX:

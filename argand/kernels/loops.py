@@ -11,12 +11,13 @@ Words of a call: addresses of the inputs, scalars, addresses of the outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from argand.dtypes import dtype
 from argand.kernels import target
+from argand.kernels.complex import expanded
 from argand.kernels.emit import KERNEL, Lowering, Writer, compute_dtype, element, function
 from argand.kernels.expr import (
     CONST,
@@ -26,6 +27,7 @@ from argand.kernels.expr import (
     SCALAR,
     Expr,
     leaf,
+    parts,
     row_index,
     topological,
 )
@@ -88,6 +90,73 @@ class Access:
         return w.let(f"getelementptr i8, ptr {self.base}, <{n} x i64> {offsets}")
 
 
+    def values(self, index: str, mask: str | None) -> tuple[str, ...]:
+        """The real values of what is read: one, or two parts."""
+        return (self.read(index, mask),)
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        """The same, of an operand that is one element."""
+        return (self.splat,)
+
+    def take(self, index: str, mask: str | None, values: Iterator[str]) -> None:
+        """Write the next of `values`."""
+        self.write(index, mask, next(values))
+
+
+class ComplexAccess(Access):
+    """The elements of a complex operand: their parts are read and written as real numbers."""
+
+    def __init__(self, low: Lowering, operand: Operand, base: str, stride: str | None) -> None:
+        self.low, self.kind, self.access, self.base = low, operand.kind, operand.access, base
+        self.part = self.kind.to_real()
+        self.sides: list[Access] = []
+        if self.access != CONTIGUOUS:
+            beside = low.w.address(base, self.part.itemsize, "i8")
+            side = Operand(self.part, self.access)
+            self.sides = [Access(low, side, place, stride) for place in (base, beside)]
+
+    @property
+    def constants(self) -> tuple[str, ...]:
+        return tuple([side.splat for side in self.sides])
+
+    def values(self, index: str, mask: str | None) -> tuple[str, ...]:
+        if self.sides:
+            return tuple([side.read(index, mask) for side in self.sides])
+        wide, n = Lowering(self.low.w, 2 * self.low.width), self.low.width
+        both = wide.load(self.part, self._address(index), self._both(mask))
+        return tuple([self._shuffle(both, both, 2 * n, range(k, 2 * n, 2)) for k in (0, 1)])
+
+    def take(self, index: str, mask: str | None, values: Iterator[str]) -> None:
+        re, im = next(values), next(values)
+        if self.sides:
+            for side, value in zip(self.sides, (re, im)):
+                side.write(index, mask, value)
+            return
+        wide, n = Lowering(self.low.w, 2 * self.low.width), self.low.width
+        both = self._shuffle(re, im, n, [k // 2 + k % 2 * n for k in range(2 * n)])
+        wide.store(self.part, both, self._address(index), self._both(mask))
+
+    def _shuffle(self, a: str, b: str, width: int, lanes: Sequence[int], kind: str = "") -> str:
+        vector = f"<{width} x {kind or element(self.part)}>"
+        order = ", ".join(f"i32 {k}" for k in lanes)
+        return self.low.w.let(f"shufflevector {vector} {a}, {vector} {b}, <{len(lanes)} x i32> "
+                              f"<{order}>")
+
+    def _both(self, mask: str | None) -> str | None:
+        """The mask of elements as one of their parts."""
+        if mask is None:
+            return None
+        n = self.low.width
+        return self._shuffle(mask, mask, n, [k // 2 for k in range(2 * n)], "i1")
+
+
+def access_to(low: Lowering, operand: Operand, base: str, stride: str | None) -> Access:
+    """The access to an operand of any type."""
+    kind = ComplexAccess if operand.kind.kind == "c" else Access
+    return kind(low, operand, base, stride)
+
+
 def all_lanes(low: Lowering) -> str:
     return "splat (i1 true)"
 
@@ -137,20 +206,27 @@ def load_scalars(low: Lowering, kinds: Sequence[dtype], first: int) -> dict[Expr
     """Spread the numbers that came with the call; floats travel as doubles, others as int64."""
     w = low.w
     known: dict[Expr, str] = {}
-    for i, kind in enumerate(kinds):
-        computed = compute_dtype(kind)
+    leaves = [leaf(SCALAR, i, compute_dtype(kind)) for i, kind in enumerate(kinds)]
+    symbols = [part for symbol in leaves for part in parts(symbol)]
+    for place, symbol in enumerate(symbols, first):
+        computed = symbol.dtype
         if computed.kind == "f":
-            value = w.word("%words", first + i, "double")
+            value = w.word("%words", place, "double")
             if computed.itemsize == 4:
                 value = w.let(f"fptrunc double {value} to float")
         else:
-            value = w.word("%words", first + i)
+            value = w.word("%words", place)
             if computed.kind == "b":
                 value = w.let(f"icmp ne i64 {value}, 0")
             elif computed.itemsize < 8:
                 value = w.let(f"trunc i64 {value} to {element(computed)}")
-        known[leaf(SCALAR, i, computed)] = w.splat(value, element(computed), low.width)
+        known[symbol] = w.splat(value, element(computed), low.width)
     return known
+
+
+def words_of(kinds: Sequence[dtype]) -> int:
+    """The words in which numbers of these types travel."""
+    return sum(2 if kind.kind == "c" else 1 for kind in kinds)
 
 
 class Space:
@@ -235,9 +311,12 @@ class RangeBody:
     ) -> None:
         self.low = low
         self.roots = roots
-        self.reads = {e: a for e, a in reads.items() if a.access != BROADCAST}
+        self.reads = [(parts(e), a) for e, a in reads.items() if a.access != BROADCAST]
         self.writes = writes
-        self.known = known | {e: a.splat for e, a in reads.items() if a.access == BROADCAST}
+        self.known = dict(known)
+        for expr, access in reads.items():
+            if access.access == BROADCAST:
+                self.known.update(zip(parts(expr), access.constants))
         hoist(low, roots, self.known)
         self.wants_index = any(n.op == INDEX for n in topological(roots))
 
@@ -245,15 +324,22 @@ class RangeBody:
         known = dict(self.known)
         if self.wants_index:
             known[row_index()] = lane_positions(self.low, index)
-        for expr, access in self.reads.items():
-            known[expr] = access.read(index, mask)
-        for access, value in zip(self.writes, self.low.values(self.roots, known)):
-            access.write(index, mask, value)
+        for symbols, access in self.reads:
+            known.update(zip(symbols, access.values(index, mask)))
+        values = iter(self.low.values(self.roots, known))
+        for access in self.writes:
+            access.take(index, mask, values)
 
 
 def input_leaf(number: int, kind: dtype) -> Expr:
     """The expression that stands for an operand's computed value."""
     return leaf(INPUT, number, compute_dtype(kind))
+
+
+def real_roots(roots: Sequence[Expr], kinds: Sequence[dtype]) -> tuple[Expr, ...]:
+    """`roots` as they are written into outputs of these types: real expressions of table rows."""
+    flat = [part for r, kind in zip(roots, kinds) for part in parts(r.to(compute_dtype(kind)))]
+    return tuple(expanded(flat))
 
 
 @cache
@@ -272,9 +358,10 @@ def map_kernel(
     """
     w = Writer()
     low = Lowering(w, lanes_for([o.kind for o in (*inputs, *outputs)]))
-    roots = tuple(r.to(compute_dtype(o.kind)) for r, o in zip(roots, outputs))
+    roots = real_roots(roots, [o.kind for o in outputs])
     operands = (*inputs, *outputs)
-    places = [*range(len(inputs)), *(len(inputs) + len(scalars) + i for i in range(len(outputs)))]
+    behind = len(inputs) + words_of(scalars)
+    places = [*range(len(inputs)), *range(behind, behind + len(outputs))]
     bases = [w.word("%words", place, "ptr") for place in places]
     known = load_scalars(low, scalars, len(inputs))
     length, tile, tiles = (w.word("%parameters", i) for i in range(HEAD))
@@ -292,7 +379,7 @@ def map_kernel(
         row, within = reversed(parts) if columns_first else parts
     indices = space.indices(row)
     accesses = [
-        Access(low, operand, space.begin(base, indices, s), s[-1])
+        access_to(low, operand, space.begin(base, indices, s), s[-1])
         for operand, base, s in zip(operands, bases, strides)
     ]
     reads = {input_leaf(i, o.kind): accesses[i] for i, o in enumerate(inputs)}

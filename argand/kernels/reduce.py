@@ -3,7 +3,7 @@
 A `Monoid` says what one element contributes (`lift`, on the leaves INPUT and INDEX), how two
 contributions combine (LEFT and RIGHT), what contributes nothing (`identity`), and what is made of
 the whole (`finish`, on LEFT; scalars of the call may take part). Contributions are tuples, so the
-largest element together with its position is a monoid like the sum.
+largest element together with its position is a monoid like the sum, and so is a complex number.
 
 Two loop nests serve all cases: *along*, where the innermost dimension is reduced and vectors run
 along it, and *across*, where it is kept and every lane has a result of its own. The reduced space
@@ -25,15 +25,18 @@ from functools import cache
 from typing import NamedTuple
 
 from argand.dtypes import dtype
-from argand.kernels.emit import KERNEL, Lowering, Writer, compute_dtype, element, function
-from argand.kernels.expr import INDEX, LEFT, RIGHT, Expr, leaf, row_index, topological
+from argand.kernels.emit import KERNEL, Lowering, Writer, element, function
+from argand.kernels.expr import INDEX, LEFT, RIGHT, Expr, leaf, parts, row_index, topological
 from argand.kernels.loops import (
+    CONTIGUOUS,
     Access,
     Operand,
+    access_to,
     input_leaf,
     lane_positions,
     lanes_for,
     load_scalars,
+    real_roots,
     tail_mask,
 )
 
@@ -154,7 +157,9 @@ class _Nest:
         gathered: Sequence[str],
     ) -> list[str]:  # fmt: skip
         """Combine one vector of elements into `gathered`; lanes outside `mask` stay."""
-        known = {input_leaf(i, a.kind): a.read(at, mask) for i, a in enumerate(accesses)}
+        known: dict[Expr, str] = {}
+        for i, access in enumerate(accesses):
+            known.update(zip(parts(input_leaf(i, access.kind)), access.values(at, mask)))
         if self.wants_index:
             known[row_index()] = positions
         lifted = self.low.values(self.monoid.lift, known)
@@ -192,15 +197,14 @@ class _Nest:
         known = load_scalars(low, self.scalar_kinds, len(self.inputs))
         known |= {leaf(LEFT, i, x.dtype): v
                   for i, (x, v) in enumerate(zip(self.monoid.lift, gathered))}  # fmt: skip
-        return low.values(
-            [x.to(compute_dtype(k)) for x, k in zip(self.monoid.finish, self.output_kinds)], known
-        )
+        return low.values(real_roots(self.monoid.finish, self.output_kinds), known)
 
     def write(
         self, low: Lowering, gathered: Sequence[str], at: str, mask: str | None
     ) -> None:
-        for base, kind, value in zip(self.targets, self.output_kinds, self.finish(low, gathered)):
-            low.store(kind, value, self.w.address(base, at, kind.llvm), mask)
+        values = iter(self.finish(low, gathered))
+        for base, kind in zip(self.targets, self.output_kinds):
+            access_to(low, Operand(kind, CONTIGUOUS), base, None).take(at, mask, values)
 
 
 @cache
@@ -262,7 +266,7 @@ def _reduce_along(nest: _Nest, bases: Sequence[str], part: str) -> list[str]:
     row, tile = _divide(w, outer.index, nest.tiles)
     moved = nest.offset(bases, nest.split(row, nest.extents[shape.kept :]), shape.kept)
     accesses = [
-        Access(low, operand, base, strides[-2])
+        access_to(low, operand, base, strides[-2])
         for operand, base, strides in zip(nest.inputs, moved, nest.strides)
     ]
     begin = w.let(f"mul i64 {tile}, {nest.tile}")
@@ -328,7 +332,7 @@ def _across_columns(
         indices = [*nest.split(row, nest.extents[shape.kept :]), inner]
     moved = nest.offset(bases, indices, shape.kept)
     accesses = [
-        Access(low, operand, base, strides[-1])
+        access_to(low, operand, base, strides[-1])
         for operand, base, strides in zip(nest.inputs, moved, nest.strides)
     ]
     positions = w.splat(rows.index, "i64", nest.width) if nest.wants_index else ""

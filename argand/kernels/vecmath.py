@@ -295,8 +295,17 @@ def _log_in_double(x: Expr, factor: float) -> Expr:
     return _log_edges(x, (natural * factor).to(F32))
 
 
+def hypot(a: Expr, b: Expr) -> Expr:
+    """In float64, where no square of a float32 overflows; an infinity beats NaN."""
+    wide, other = a.to(F64), b.to(F64)
+    size = (wide * wide + other * other).sqrt().to(F32)
+    infinite = a.abs().eq(math.inf) | b.abs().eq(math.inf)
+    return infinite.where(math.inf, size)
+
+
 _EXPANDED = (
     scaled, exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, normal_cdf, sin, cos, pow,
+    hypot,
 )  # fmt: skip
 EXPANSIONS: dict[str, Callable[..., Expr]] = {f.__name__: f for f in _EXPANDED}
 # functions whose expansion holds for small arguments only; beyond, the C library is called

@@ -7,6 +7,7 @@ from argand.ops import bessel as bessel
 from argand.ops import bits as bits
 from argand.ops import blas as blas
 from argand.ops import cholesky as cholesky
+from argand.ops import complex as complex
 from argand.ops import convolution as convolution
 from argand.ops import create as create
 from argand.ops import determinant as determinant

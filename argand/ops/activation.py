@@ -10,7 +10,7 @@ import numpy as np
 
 from argand.kernels.expr import Expr, like
 from argand.ops.function import composite
-from argand.ops.map import FLOAT, FLOATING, NUMERIC, elementwise
+from argand.ops.map import COMPLEX, FLOAT, FLOATING, NUMERIC, elementwise
 from argand.ops.samples import ANY, call, operands
 from argand.runtime.tensor_base import TensorBase
 
@@ -103,7 +103,7 @@ def gelu(input: Expr, approximate: str = "none") -> Expr:
     return input * input.normal_cdf()
 
 
-@elementwise(namespace=NN, as_method=False, in_place=True, kinds=FLOATING)
+@elementwise(namespace=NN, as_method=False, in_place=True, kinds=FLOATING + COMPLEX)
 def silu(input: Expr) -> Expr:
     """``input * sigmoid(input)``.
 
@@ -176,7 +176,7 @@ def logsigmoid(input: Expr) -> Expr:
     return input.minimum(0) - (-input.abs()).exp().log1p()
 
 
-@elementwise(namespace=NN, as_method=False, promote=FLOAT, kinds=NUMERIC)
+@elementwise(namespace=NN, as_method=False, promote=FLOAT, kinds=NUMERIC + COMPLEX)
 def softsign(input: Expr) -> Expr:
     """``input / (1 + |input|)``.
 
@@ -300,7 +300,7 @@ def softshrink(input: Expr, lambd: float = 0.5) -> Expr:
     return between.where(input.constant(0), moved)
 
 
-@elementwise(namespace=NN, as_method=False, promote=FLOAT, kinds=NUMERIC)
+@elementwise(namespace=NN, as_method=False, promote=FLOAT, kinds=NUMERIC + COMPLEX)
 def tanhshrink(input: Expr) -> Expr:
     """``input - tanh(input)``.
 

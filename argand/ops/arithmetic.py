@@ -9,7 +9,7 @@ import numpy as np
 
 from argand import dtypes
 from argand.kernels.expr import CAST, SCALAR, Expr, like
-from argand.ops.map import FLOAT, FLOATING, NUMERIC, SAME, elementwise
+from argand.ops.map import COMPLEX, EVERY, FLOAT, FLOATING, NUMERIC, SAME, elementwise
 from argand.ops.samples import ANY, NONZERO, POSITIVE, operands
 from argand.ops.traces import promoted
 from argand.runtime.tensor_base import TensorBase
@@ -20,6 +20,7 @@ from argand.runtime.tensor_base import TensorBase
     operators=("__add__", "__radd__"),
     reference=np.add,
     samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
+    kinds=EVERY + COMPLEX,
 )
 def add(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """``input + alpha * other``, broadcast.
@@ -53,6 +54,7 @@ def _factor(alpha: Expr | float, input: Expr) -> Expr | float:
     aliases=("subtract",),
     reference=np.subtract,
     samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
+    kinds=EVERY + COMPLEX,
 )
 def sub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """``input - alpha * other``, broadcast.
@@ -79,6 +81,7 @@ def _no_bool(*operands: Expr) -> None:
     operators=("__rsub__",),
     as_function=True,
     samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
+    kinds=EVERY + COMPLEX,
 )
 def rsub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     """``other - alpha * input``, broadcast.
@@ -91,8 +94,13 @@ def rsub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
     return other - input * _factor(alpha, input)
 
 
-@elementwise(in_place=True, operators=("__mul__", "__rmul__"), aliases=("multiply",),
-             reference=np.multiply)  # fmt: skip
+@elementwise(
+    in_place=True,
+    operators=("__mul__", "__rmul__"),
+    aliases=("multiply",),
+    reference=np.multiply,
+    kinds=EVERY + COMPLEX,
+)
 def mul(input: Expr, other: Expr) -> Expr:
     """``input * other``, broadcast.
 
@@ -145,6 +153,7 @@ def _check_whole_quotient(operands: Sequence[Any], settings: Sequence[Any]) -> N
     ),
     check=_check_whole_quotient,
     promote=lambda rounding_mode: FLOAT if rounding_mode is None else SAME,
+    kinds=EVERY + COMPLEX,
 )
 def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
     """``input / other``, broadcast; integers divide as floating numbers.
@@ -158,8 +167,9 @@ def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
     """
     if rounding_mode is None:
         return input / other
-    if input.dtype.kind == "b":
-        raise NotImplementedError(f"\"div_{rounding_mode}\" not implemented for 'bool'")
+    if input.dtype.kind in "bc":
+        rule = f'"div_{rounding_mode}" not implemented for'
+        raise NotImplementedError(f"{rule} '{input.dtype.name}'")
     if rounding_mode == "trunc":
         return (input / other).trunc() if input.dtype.kind == "f" else _whole(input, other)
     if rounding_mode == "floor":
@@ -176,6 +186,7 @@ def div(input: Expr, other: Expr, rounding_mode: str | None = None) -> Expr:
     as_function=False,
     as_method=False,
     samples=operands(NONZERO, ANY),
+    kinds=EVERY + COMPLEX,
 )
 def rdiv(input: Expr, other: Expr) -> Expr:
     """``other / input``, broadcast."""
@@ -322,6 +333,7 @@ def _integer_power(base: Expr, exponent: Expr) -> Expr:
     as_function=False,
     samples=operands(POSITIVE, ANY),
     graph_name="pow",
+    kinds=EVERY + COMPLEX,
 )
 def power_of(input: Expr, other: Expr) -> Expr:
     """``input ** other`` for an exponent that varies from call to call."""
@@ -329,10 +341,16 @@ def power_of(input: Expr, other: Expr) -> Expr:
         if other.op != SCALAR:
             raise NotImplementedError("\"pow\" not implemented for 'bool'")
         return input | ~other
-    return input.pow(other) if input.dtype.kind == "f" else _integer_power(input, other)
+    return input.pow(other) if input.dtype.kind in "fc" else _integer_power(input, other)
 
 
-@elementwise(in_place=True, as_method=False, as_function=False, graph_name="pow")
+@elementwise(
+    in_place=True,
+    as_method=False,
+    as_function=False,
+    graph_name="pow",
+    kinds=EVERY + COMPLEX,
+)
 def power_fixed(input: Expr, exponent: Any = 2) -> Expr:
     """``input ** exponent`` for one of the exponents that have a kernel of their own."""
     return input.pow(exponent)
@@ -344,6 +362,7 @@ def power_fixed(input: Expr, exponent: Any = 2) -> Expr:
     operators=("__neg__",),
     aliases=("negative",),
     reference=np.negative,
+    kinds=EVERY + COMPLEX,
 )
 def neg(input: Expr) -> Expr:
     """``-input``.
@@ -366,7 +385,7 @@ def neg(input: Expr) -> Expr:
     operators=("__abs__",),
     aliases=("absolute",),
     reference=np.abs,
-    kinds=NUMERIC,
+    kinds=NUMERIC + COMPLEX,
 )
 def abs(input: Expr) -> Expr:
     """The absolute value.
@@ -389,7 +408,7 @@ def sign(input: Expr) -> Expr:
     return input.sign()
 
 
-@elementwise(in_place=True, reference=np.square)
+@elementwise(in_place=True, reference=np.square, kinds=EVERY + COMPLEX)
 def square(input: Expr) -> Expr:
     """``input * input``.
 
@@ -401,7 +420,13 @@ def square(input: Expr) -> Expr:
     return number * number
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=lambda x: 1 / x, samples=operands(NONZERO))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=lambda x: 1 / x,
+    samples=operands(NONZERO),
+    kinds=EVERY + COMPLEX,
+)
 def reciprocal(input: Expr) -> Expr:
     """``1 / input``.
 
@@ -418,8 +443,8 @@ def reciprocal(input: Expr) -> Expr:
     b,
     w: a + w * (b - a),
     samples=operands(ANY, ANY, ANY, numbers=[2]),
-    kinds=FLOATING,
     tensors=("input", "end"),
+    kinds=FLOATING + COMPLEX,
 )
 def lerp(input: Expr, end: Expr, weight: Expr) -> Expr:
     """``input + weight * (end - input)``.
@@ -439,8 +464,8 @@ def lerp(input: Expr, end: Expr, weight: Expr) -> Expr:
     b,
     value=1: x + value * a * b,
     samples=operands(ANY, ANY, ANY, numbers=[], settings=[{"value": 2}]),
-    kinds=NUMERIC,
     tensors=("input", "tensor1", "tensor2"),
+    kinds=NUMERIC + COMPLEX,
 )
 def addcmul(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr:
     """``input + value * tensor1 * tensor2``.
@@ -460,8 +485,8 @@ def addcmul(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr
     b,
     value=1: x + value * a / b,
     samples=operands(ANY, ANY, NONZERO, numbers=[], settings=[{"value": 2}]),
-    kinds=FLOATING,
     tensors=("input", "tensor1", "tensor2"),
+    kinds=FLOATING + COMPLEX,
 )
 def addcdiv(input: Expr, tensor1: Expr, tensor2: Expr, value: float = 1) -> Expr:
     """``input + value * tensor1 / tensor2``.

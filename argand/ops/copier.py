@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from argand.device import channels_last, channels_last_3d, contiguous_format, pr
 from argand.kernels.emit import compute_dtype
 from argand.kernels.expr import Expr
 from argand.ops.arrays import new
-from argand.ops.map import SAME, Elementwise
+from argand.ops.map import COMPLEX, EVERY, SAME, Elementwise
 from argand.ops.plans import map_plan, nothing
 from argand.runtime.layout import Layout, contiguous_strides, elementwise_strides, strided
 from argand.runtime.tensor_base import TensorBase
@@ -82,6 +83,9 @@ class _Copy(Elementwise):
         """``run(address of a tensor like source, address of one with the layout form)``."""
         run = self.plans.get((form, source.form))
         if run is None:
+            if source.form.dtype.kind == "c" and form.dtype.kind not in "cb":
+                rule = "Casting complex values to real discards the imaginary part"
+                warnings.warn(rule, stacklevel=5)
             run = nothing
             if form.numel:
                 root = self.trace((source,), ()).roots[0].to(compute_dtype(form.dtype))
@@ -90,7 +94,8 @@ class _Copy(Elementwise):
         return run
 
 
-copier = _Copy(_copy_body, name="copy", promote=SAME, as_method=False, as_function=False)
+copier = _Copy(_copy_body, name="copy", promote=SAME, as_method=False, as_function=False,
+               kinds=EVERY + COMPLEX)  # fmt: skip
 
 
 def snapshot(x: TensorBase) -> Any:

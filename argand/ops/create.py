@@ -199,6 +199,10 @@ def fill(x: Any, value: Any) -> Any:
     layout = x.form
     if layout.numel == 0:
         return x
+    if isinstance(value, complex) and layout.dtype.kind != "c":
+        raise RuntimeError(
+            f"value {value} cannot be converted to type {layout.dtype.name} without overflow"
+        )
     negative = isinstance(value, float) and math.copysign(1, value) < 0  # -0.0 is not all zero bits
     if layout.dense and value == 0 and not negative and layout.nbytes < LARGE:
         ctypes.memset(x.ptr, 0, layout.nbytes)
@@ -524,6 +528,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
     if kind is None:
         whole = all(isinstance(v, int) for v in (start, end, step))
         kind = dtypes.int64 if whole else _Defaults.float_dtype
+    if kind.kind == "c":
+        raise NotImplementedError(f'"arange" not implemented for \'{kind.name}\'')
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -553,12 +559,17 @@ def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
         raise RuntimeError(f"number of steps must be non-negative, but got {steps}")
     options = Options(**kwargs)
     kind = options.kind or _Defaults.float_dtype
+    is_complex = isinstance(start, complex) or isinstance(end, complex)
+    if is_complex and options.kind is None:
+        kind = kind.to_complex()
     if kind.kind == "b":
         raise NotImplementedError("\"linspace\" not implemented for 'bool'")
     if kind.kind == "u" and min(start, end) < 0:
         raise RuntimeError(f"linspace: a value cannot be converted to {kind.name} without overflow")
     wide = kind is dtypes.float64 or kind.kind != "f"
     work: Any = np.float64 if wide else np.float32
+    if kind.kind == "c":
+        work = kind.numpy.type
     index = np.arange(steps)
     step = work((end - start) / (steps - 1)) if steps > 1 else work(0)
     first = work(start) + index.astype(work) * step

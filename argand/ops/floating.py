@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from argand import dtypes
-from argand.kernels.expr import Expr, const
+from argand.kernels.expr import Expr, const, pair, parts
 from argand.ops.function import composite
-from argand.ops.map import FLOAT, FLOATING, elementwise
+from argand.ops.map import COMPLEX, EVERY, FLOAT, FLOATING, elementwise
 from argand.ops.record import Either
 from argand.ops.restricted import restricted
 from argand.ops.results import result_type
@@ -204,9 +204,12 @@ def isneginf(input: Expr) -> Expr:
     as_method=False,
     as_function=False,
     graph_name="nan_to_num",
+    kinds=EVERY + COMPLEX,
 )
 def finite_of(input: Expr, nan: float = 0.0, posinf: float = 0.0, neginf: float = 0.0) -> Expr:
     """The input with other numbers in place of NaN and the infinities."""
+    if input.dtype.kind == "c":
+        return pair(*(finite_of.body(part, nan, posinf, neginf) for part in parts(input)))
     if input.dtype.kind != "f":
         return input
     result = input.ne(input).where(nan, input)
@@ -216,7 +219,7 @@ def finite_of(input: Expr, nan: float = 0.0, posinf: float = 0.0, neginf: float 
 
 def _replacements(input: Any, nan: Any, posinf: Any, neginf: Any) -> tuple[float, float, float]:
     kind = input.form.dtype
-    largest = dtypes.finfo(kind).max if kind.kind == "f" else 0.0
+    largest = dtypes.finfo(kind).max if kind.kind in "fc" else 0.0
     return (
         0.0 if nan is None else float(nan),
         largest if posinf is None else float(posinf),

@@ -18,7 +18,18 @@ from argand.dtypes import dtype
 from argand.errors import message
 from argand.kernels import jit
 from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import LEFT, RIGHT, SCALAR, Expr, const, leaf, leaves, row_index
+from argand.kernels.expr import (
+    LEFT,
+    RIGHT,
+    SCALAR,
+    Expr,
+    const,
+    leaf,
+    leaves,
+    pair,
+    parts,
+    row_index,
+)
 from argand.kernels.loops import Operand, input_leaf
 from argand.kernels.reduce import Monoid, Shape, monoid, reduce_kernel
 from argand.ops.dims import normalize_dims
@@ -183,11 +194,11 @@ class Reduction(Record):
             element = element.to(compute_dtype(kind))
         fold = self.body(element, row_index())
         size = len(fold.lift)
-        left = tuple(leaf(LEFT, i, e.dtype) for i, e in enumerate(fold.lift))
-        right = tuple(leaf(RIGHT, i, e.dtype) for i, e in enumerate(fold.lift))
+        left, right = _gathered(fold.lift, LEFT), _gathered(fold.lift, RIGHT)
         joined = fold.combine(left[0], right[0]) if size == 1 else fold.combine(left, right)
         identity = [const(v, e.dtype) for v, e in zip(fold.identity, fold.lift)]
-        made = monoid(fold.lift, joined if size > 1 else (joined,), identity)
+        made = monoid(_real(fold.lift), _real(joined if size > 1 else (joined,)), _real(identity))
+        made = made._replace(finish=left)
         if fold.finish is not None:
             count = leaf(SCALAR, 0, dtypes.float64)
             finished = fold.finish(*left, count)
@@ -201,6 +212,22 @@ class Reduction(Record):
             for e in made.finish
         ]
         return made, kinds
+
+
+def _real(values: Sequence[Expr]) -> list[Expr]:
+    """Complex expressions as their parts, which kernels gather one by one."""
+    return [part for value in values for part in parts(value)]
+
+
+def _gathered(lift: Sequence[Expr], op: str) -> Operands:
+    """What stands for the contributions `lift` when two of them combine."""
+    found: list[Expr] = []
+    count = 0
+    for value in lift:
+        symbols = [leaf(op, count + k, part.dtype) for k, part in enumerate(parts(value))]
+        found.append(pair(*symbols) if len(symbols) > 1 else symbols[0])
+        count += len(symbols)
+    return tuple(found)
 
 
 def _no_identity(name: str, source: Layout, dim: Any) -> Exception:

@@ -10,11 +10,17 @@ import numpy as np
 
 from argand import dtypes
 from argand.kernels.expr import Expr
-from argand.ops.map import WHOLE, elementwise
+from argand.ops.map import COMPLEX, EVERY, WHOLE, elementwise
 from argand.ops.samples import ANY, operands
 
 
-@elementwise(in_place=True, operators=("__eq__",), reference=np.equal, tensors=("input",))
+@elementwise(
+    in_place=True,
+    operators=("__eq__",),
+    reference=np.equal,
+    tensors=("input",),
+    kinds=EVERY + COMPLEX,
+)
 def eq(input: Expr, other: Expr) -> Expr:
     """Whether elements are equal.
 
@@ -31,6 +37,7 @@ def eq(input: Expr, other: Expr) -> Expr:
     aliases=("not_equal",),
     reference=np.not_equal,
     tensors=("input",),
+    kinds=EVERY + COMPLEX,
 )
 def ne(input: Expr, other: Expr) -> Expr:
     """Whether elements differ.
@@ -115,6 +122,7 @@ def ge(input: Expr, other: Expr) -> Expr:
     reference=np.logical_and,
     samples=operands(ANY, ANY, numbers=[]),
     tensors=("input", "other"),
+    kinds=EVERY + COMPLEX,
 )
 def logical_and(input: Expr, other: Expr) -> Expr:
     """Whether both are nonzero.
@@ -131,6 +139,7 @@ def logical_and(input: Expr, other: Expr) -> Expr:
     reference=np.logical_or,
     samples=operands(ANY, ANY, numbers=[]),
     tensors=("input", "other"),
+    kinds=EVERY + COMPLEX,
 )
 def logical_or(input: Expr, other: Expr) -> Expr:
     """Whether one is nonzero.
@@ -147,6 +156,7 @@ def logical_or(input: Expr, other: Expr) -> Expr:
     reference=np.logical_xor,
     samples=operands(ANY, ANY, numbers=[]),
     tensors=("input", "other"),
+    kinds=EVERY + COMPLEX,
 )
 def logical_xor(input: Expr, other: Expr) -> Expr:
     """Whether exactly one is nonzero.
@@ -158,7 +168,7 @@ def logical_xor(input: Expr, other: Expr) -> Expr:
     return input.to(dtypes.bool_) ^ other.to(dtypes.bool_)
 
 
-@elementwise(in_place=True, reference=np.logical_not)
+@elementwise(in_place=True, reference=np.logical_not, kinds=EVERY + COMPLEX)
 def logical_not(input: Expr) -> Expr:
     """Whether the element is zero.
 
@@ -229,7 +239,7 @@ def bitwise_not(input: Expr) -> Expr:
     return ~input
 
 
-@elementwise(out="", reference=np.isnan)
+@elementwise(out="", reference=np.isnan, kinds=EVERY + COMPLEX)
 def isnan(input: Expr) -> Expr:
     """Whether elements are not a number.
 
@@ -240,7 +250,7 @@ def isnan(input: Expr) -> Expr:
     return input.ne(input)
 
 
-@elementwise(out="", reference=np.isinf)
+@elementwise(out="", reference=np.isinf, kinds=EVERY + COMPLEX)
 def isinf(input: Expr) -> Expr:
     """Whether elements are infinite.
 
@@ -253,7 +263,7 @@ def isinf(input: Expr) -> Expr:
     return input.abs().eq(math.inf)
 
 
-@elementwise(out="", reference=np.isfinite)
+@elementwise(out="", reference=np.isfinite, kinds=EVERY + COMPLEX)
 def isfinite(input: Expr) -> Expr:
     """Whether elements are neither infinite nor NaN.
 
@@ -278,6 +288,7 @@ def _check_tolerances(operands: Sequence[Any], settings: Sequence[Any]) -> None:
     samples=operands(ANY, ANY, numbers=[], settings=[{"rtol": 0.5}, {"equal_nan": True}]),
     tensors=("input", "other"),
     check=_check_tolerances,
+    kinds=EVERY + COMPLEX,
 )
 def isclose(
     input: Expr, other: Expr, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False

@@ -15,7 +15,7 @@ from argand.autograd.node import Node, Port
 from argand.dtypes import dtype
 from argand.errors import message
 from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import INPUT, SCALAR, Expr, leaf, substitute
+from argand.kernels.expr import INPUT, SCALAR, Expr, leaf, parts, substitute
 from argand.kernels.loops import input_leaf
 from argand.ops.fastcall import binary_call, binary_in_place, unary_call
 from argand.ops.fitting import fit, pass_on, vanishing
@@ -51,6 +51,7 @@ FLOAT = "float"  # integers become the default floating type
 EVERY = "fiub"
 NUMERIC = "fiu"
 FLOATING = "f"
+COMPLEX = "c"  # to be added to one of the others
 WHOLE = "iub"
 
 
@@ -233,12 +234,17 @@ class Elementwise(Record):
         outputs = [strided(kind, shape, strides) for kind in trace.outputs]
         plan = self._compile(trace, layouts, outputs, shape)
         self.plans[key] = plan
-        if static == self._static and len(plan.layouts) == 1 and self._unchecked(plan):
+        if static == self._static and len(plan.layouts) == 1 and self._is_plain(plan):
             self.fast[key[: len(operands)]] = plan
         return plan
 
-    def _unchecked(self, plan: MapPlan) -> bool:
-        """Whether values need no check: what is refused in default calls concerns integers."""
+    def _is_plain(self, plan: MapPlan) -> bool:
+        """Whether calls need neither a check nor other words than their arguments.
+
+        What is refused in calls with default settings concerns integers.
+        """
+        if plan.trace.has_complex_numbers:
+            return False
         return self.check is None or plan.form.dtype.kind == "f"
 
     def function(self) -> Callable[..., Any]:
@@ -284,8 +290,9 @@ class Elementwise(Record):
                 symbols.append(symbol if kept else symbol.to(work))
                 inputs.append(i)
             else:
-                kind = work if i < self.arity else number_type(x, work)
-                symbols.append(leaf(SCALAR, len(scalars), kind))
+                kind = number_type(x, work, setting=i >= self.arity)
+                symbol = leaf(SCALAR, len(scalars), kind)
+                symbols.append(symbol.to(work) if i < self.arity else symbol)
                 scalars.append(kind)
         moved = iter(symbols[self.arity :])
         settings = [next(moved) if value is GIVEN else value for value in static]
@@ -397,7 +404,7 @@ class Elementwise(Record):
         recorded = is_recorded(self.name, target, others)
         if plan is None:
             plan = self._plan_into(target, operands, static)
-            if len(operands) == 2 and static == self._static and self._unchecked(plan):
+            if len(operands) == 2 and static == self._static and self._is_plain(plan):
                 other = operands[1]
                 kind = other.form if isinstance(other, TensorBase) else type(other)
                 self.writes[target.form, kind] = plan
@@ -480,9 +487,16 @@ _UNKNOWN: Any = object()
 GIVEN: Any = object()  # the value of a setting that travels with the call
 
 
-def number_type(value: Any, work: dtype) -> dtype:
-    """The type in which a setting's value travels to a kernel that computes in `work`."""
-    if work.kind == "f" or not isinstance(value, float):
+def number_type(value: Any, work: dtype, setting: bool) -> dtype:
+    """The type in which a number travels to a kernel that computes in `work`."""
+    if work.kind == "c":
+        return work if isinstance(value, complex) else work.to_real()
+    if isinstance(value, complex):
+        raise RuntimeError(
+            f"value {value} cannot be converted to type {work.name}: for non-complex tensors "
+            "numbers must not be complex"
+        )
+    if work.kind == "f" or not (setting and isinstance(value, float)):
         return work
     return compute_dtype(_Defaults.float_dtype)
 
@@ -530,7 +544,8 @@ def _backward(
 
     def prepare(given: tuple[bool, ...]) -> tuple[Callable[..., Any], list[int]]:
         """The derivative when only some outputs have gradients: the others count as 0."""
-        zeros = {c: c.constant(0) for c, there in zip(cotangents, given) if not there}
+        absent = [c for c, there in zip(cotangents, given) if not there]
+        zeros = {part: part.constant(0) for c in absent for part in parts(c)}
         present = [k for k, r in enumerate(plain) if r is not None]
         chosen = substitute([plain[k] for k in present], zeros)  # type: ignore[misc]
         reads = [c for c, there in zip(cotangents, given) if there]

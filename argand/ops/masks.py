@@ -10,7 +10,7 @@ from argand import dtypes
 from argand.kernels.expr import Expr
 from argand.ops.arrays import as_array, fresh
 from argand.ops.function import composite, operation
-from argand.ops.map import elementwise
+from argand.ops.map import COMPLEX, EVERY, elementwise
 from argand.ops.record import Either
 from argand.ops.samples import call
 from argand.runtime.layout import broadcast_shapes
@@ -23,8 +23,14 @@ def _selected_reference(x: Any, mask: Any) -> Any:
     return x[mask]
 
 
-@elementwise(masks=("condition",), as_method=False, as_function=False, name="where",
-             namespace="ternary")  # fmt: skip
+@elementwise(
+    masks=("condition",),
+    as_method=False,
+    as_function=False,
+    name="where",
+    namespace="ternary",
+    kinds=EVERY + COMPLEX,
+)
 def select_by(condition: Expr, input: Expr, other: Expr) -> Expr:
     """`input` where the condition holds, else `other`."""
     return condition.to(dtypes.bool_).where(input, other)
@@ -71,6 +77,7 @@ def _where_method(self: Any, condition: Any, other: Any) -> Any:
     reference=lambda x, mask, value: np.where(mask, value, x),
     row_major=True,
     tensors=("input", "mask"),
+    kinds=EVERY + COMPLEX,
 )
 def masked_fill(input: Expr, mask: Expr, value: Expr) -> Expr:
     """`value` where the mask is true.

@@ -149,6 +149,14 @@ def _transposed(x: Any) -> Any:
     return x.transpose(-2, -1)
 
 
+def _adjoint(x: Any) -> Any:
+    return _transposed(_conj(x))
+
+
+def _conj(x: Any) -> Any:
+    return x.conj() if x.form.dtype.kind == "c" else x
+
+
 @operation(as_method=False, as_function=False, graph_name="mm")
 def product_of(a: Any, b: Any) -> Any:
     """The product of matrices, or of batches of matrices whose batch sizes broadcast."""
@@ -157,8 +165,8 @@ def product_of(a: Any, b: Any) -> Any:
 
 @product_of.vjp(saves="a b")
 def _product_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
-    left = None if a.node is None else product_of(g, _transposed(b)).sum_to_size(a.shape)
-    right = None if b.node is None else product_of(_transposed(a), g).sum_to_size(b.shape)
+    left = None if a.node is None else product_of(g, _adjoint(b)).sum_to_size(a.shape)
+    right = None if b.node is None else product_of(_adjoint(a), g).sum_to_size(b.shape)
     return left, right
 
 
@@ -366,9 +374,10 @@ def _linear_vjp(g: Any, out: Any, input: Any, weight: Any, bias: Any) -> Any:
     if g.form.ndim != 2 or weight.form.ndim != 2:
         return _linear_vjp_any_rank(g, input, weight, bias)
     to_bias = sum_fold.apply(g, 0) if bias is not None else None
-    if mode.enabled:
-        to_input = product_of(g, weight) if input.node is not None else None
-        to_weight = product_of(permuted(g, (1, 0)), input) if weight.node is not None else None
+    if mode.enabled or g.form.dtype.kind == "c":
+        to_input = product_of(g, _conj(weight)) if input.node is not None else None
+        turned = permuted(g, (1, 0))
+        to_weight = product_of(turned, _conj(input)) if weight.node is not None else None
         return to_input, to_weight, to_bias
     key = (g.form, input.form, weight.form)
     found = _linear_gradients.get(key)
@@ -391,7 +400,7 @@ def _linear_vjp_any_rank(g: Any, input: Any, weight: Any, bias: Any) -> Any:
     matrix = weight if weight.ndim == 2 else weight.unsqueeze(0)
     rows = g.reshape(-1, matrix.shape[0])
     tall = input.reshape(-1, matrix.shape[1])
-    to_input = product_of(rows, matrix).reshape(input.shape)
-    to_weight = product_of(_transposed(rows), tall).reshape(weight.shape)
+    to_input = product_of(rows, _conj(matrix)).reshape(input.shape)
+    to_weight = product_of(_transposed(rows), _conj(tall)).reshape(weight.shape)
     to_bias = None if bias is None else rows.sum(0).reshape(bias.shape)
     return to_input, to_weight, to_bias

@@ -16,6 +16,8 @@ from argand.kernels.loops import (
     cost_of,
     lanes_for,
     map_kernel,
+    real_roots,
+    words_of,
 )
 from argand.runtime import memory, threads
 from argand.runtime.layout import Iteration, Layout, iteration
@@ -82,11 +84,12 @@ def map_plan(
     elements = rows * length
     lanes = lanes_for([x.dtype for x in layouts])
     moved = sum(x.dtype.itemsize for x in layouts)
-    work = elements * (cost_of(roots) / (3.0 * lanes) + moved / BYTES_PER_NS)
+    cost = cost_of(real_roots(roots, [x.dtype for x in outputs]))
+    work = elements * (cost / (3.0 * lanes) + moved / BYTES_PER_NS)
     parameters = [length, tile, tiles, *nest.extents[:-1]]
     for strides in nest.strides:
         parameters += strides
-    count = len(inputs) + len(scalars) + len(outputs)
+    count = len(inputs) + words_of(scalars) + len(outputs)
     return memory.make_plan(
         jit.address(text),
         parameters,
@@ -101,7 +104,8 @@ def map_plan(
 
 def float_mask(scalars: Sequence[dtype], first: int) -> int:
     """Which arguments of a call are passed as doubles."""
-    return sum(1 << (first + i) for i, kind in enumerate(scalars) if kind.kind == "f")
+    floats = [kind.kind in "fc" for kind in scalars for _ in range(words_of([kind]))]
+    return sum(1 << (first + i) for i, is_float in enumerate(floats) if is_float)
 
 
 def nothing(*arguments: Any) -> None:

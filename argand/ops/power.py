@@ -20,7 +20,7 @@ _FIXED = (0, 0.5, 1, 2, 3, -0.5, -1)
 def _kernel_of(input: Any, exponent: Any) -> Any:
     """The record that computes a power: one with a fixed exponent where that pays."""
     if isinstance(exponent, (int, float)) and isinstance(input, TensorBase):
-        if input.form.dtype.kind == "f" and exponent in _FIXED:
+        if input.form.dtype.kind in "fc" and exponent in _FIXED:
             return power_fixed
         if isinstance(exponent, int) and input.form.dtype.kind in "ui":
             if exponent < 0:

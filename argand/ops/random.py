@@ -24,6 +24,7 @@ from argand.kernels import random as kernels
 from argand.kernels.expr import SCALAR, Expr, const, leaf
 from argand.kernels.loops import input_leaf
 from argand.ops.arrays import as_array, from_array, new
+from argand.ops.complex import view_as_real
 from argand.ops.copies import copier
 from argand.ops.create import fill
 from argand.ops.map import elementwise
@@ -267,9 +268,17 @@ def _in_memory_order(out: Any) -> Any:
     return permuted(alias(out), tuple(order))
 
 
+def _as_real(out: Any) -> Any:
+    """The memory of a complex tensor as real numbers, outside of any graph."""
+    return make(out.storage, view_as_real.body(out.form)[0], out.ptr)
+
+
 def uniform_into(out: Any, low: float, high: float, generator: Generator | None) -> Any:
-    """Fill `out` with uniform numbers."""
+    """Fill `out` with uniform numbers; complex ones have two each."""
     kind = out.form.dtype
+    if kind.kind == "c":
+        uniform_into(_as_real(out), low, high, generator)
+        return out
     if kind.kind != "f":
         raise NotImplementedError(f'"check_uniform_bounds" not implemented for \'{kind.name}\'')
     if low > high:
@@ -310,10 +319,13 @@ def unit_of(kind: dtype) -> Any:
 
 
 def normal_into(out: Any, mean: float, std: float, generator: Generator | None) -> Any:
-    """Fill `out` with normal numbers."""
+    """Fill `out` with normal numbers; the parts of complex ones share the variance."""
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     kind = out.form.dtype
+    if kind.kind == "c":
+        normal_into(_as_real(out), mean, std / math.sqrt(2), generator)
+        return out
     if kind.kind != "f":
         raise NotImplementedError(f'"normal_kernel_cpu" not implemented for \'{kind.name}\'')
     count = out.form.numel
@@ -369,6 +381,8 @@ def integers_into(out: Any, low: int, high: int, generator: Generator | None) ->
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
     kind = out.form.dtype
+    if kind.kind == "c":
+        raise RuntimeError("random_ handles only integral, floating-point and boolean types")
     bits = 1 if kind.kind == "b" else 8 * kind.itemsize
     if kind.kind in "ub" and (low < 0 or high > 1 << bits):
         raise RuntimeError(f"from or to is out of bounds for {kind.name}: {low}, {high}")
@@ -388,6 +402,8 @@ def integers_into(out: Any, low: int, high: int, generator: Generator | None) ->
 def anything_into(out: Any, generator: Generator | None) -> Any:
     """Fill `out` with all the integers that its type holds from 0 on."""
     kind = out.form.dtype
+    if kind.kind == "c":
+        raise NotImplementedError(f'"random" not implemented for \'{kind.name}\'')
     width = _EXACT_BITS.get(kind, 8 * kind.itemsize - (kind.kind == "i"))
     span = (1 << width) + (kind.kind == "f")
     if kind.itemsize == 8:
@@ -462,6 +478,8 @@ def log_normal_into(out: Any, mean: float, std: float, generator: Generator | No
 
 def bernoulli_into(out: Any, p: Any, generator: Generator | None) -> Any:
     """Fill `out` with ones with probability `p`, zeros otherwise."""
+    if out.form.dtype.kind == "c":
+        raise NotImplementedError(f'"bernoulli" not implemented for \'{out.dtype.name}\'')
     if isinstance(p, TensorBase):
         wide = p.form.dtype is dtypes.float64
         raw = _of(generator).draw("raw64" if wide else "raw32", out.form.numel).view(out.shape)

@@ -74,7 +74,7 @@ def prod_fold(x: Expr, index: Expr) -> Fold:
 def _prod_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
     zeros = input == 0
     if not zeros.any().item():
-        return g * outputs[0] / input
+        return g * (outputs[0] / input).conj()
     # beside one zero only that element has a gradient, beside several none has
     nonzero = input.masked_fill(zeros, 1.0)
     others, count = nonzero, zeros
@@ -83,7 +83,7 @@ def _prod_vjp(g: Any, outputs: Any, input: Any, dims: Any) -> Any:
         count = sum_fold.apply(count, d, True)
     lone = (zeros & (count == 1)).to(input.dtype)
     plain = (count == 0).to(input.dtype)
-    return g * others * (lone + plain / nonzero)
+    return g * (others * (lone + plain / nonzero)).conj()
 
 
 @reduction(as_method=False, as_function=False, reference=np.any, graph_name="any")
@@ -433,6 +433,12 @@ def var(input: Any, dim: Dims = None, *, correction: float | None = 1, keepdim: 
     elif correction is None:
         correction = 1
     dims = normalize_dims("var", dim, input.ndim)
+    if input.form.dtype.kind == "c":
+        real, imag = (
+            var.body(part, dim, correction=correction, keepdim=keepdim)
+            for part in (input.real, input.imag)
+        )
+        return real + imag
     count = math.prod(input.shape[d] for d in dims)
     centered = input - mean_fold.apply(input, dims or None, True)
     total = sum_fold.apply(centered * centered, dims or None, keepdim)
@@ -470,10 +476,11 @@ def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
     >>> argand.tensor([0.0, 0.0]).logsumexp(0)
     tensor(0.6931)
     """
-    if input.form.dtype.kind != "f":
+    if input.form.dtype.kind not in "fc":
         input = input.to(_Defaults.float_dtype)
     dims = normalize_dims("logsumexp", dim, input.ndim)
-    top = amax_fold.apply(input.detach(), dims or None, True)
+    shown = input.detach()
+    top = amax_fold.apply(shown.real if shown.is_complex() else shown, dims or None, True)
     top = top.masked_fill(top.abs() == math.inf, 0.0)
     total = sum_fold.apply((input - top).exp(), dims or None, True).log() + top
     return total if keepdim else total.squeeze(dims)

@@ -8,7 +8,19 @@ from typing import Any, NamedTuple
 from argand import dtypes
 from argand.dtypes import dtype
 from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import INPUT, SCALAR, Expr, differentiate, leaf, leaves, substitute
+from argand.kernels.expr import (
+    COMPLEX,
+    IMAGINARY,
+    INPUT,
+    SCALAR,
+    Expr,
+    differentiate,
+    leaf,
+    leaves,
+    pair,
+    parts,
+    substitute,
+)
 from argand.kernels.loops import input_leaf
 from argand.ops.record import _Defaults
 from argand.runtime.tensor_base import TensorBase
@@ -21,6 +33,11 @@ class Trace(NamedTuple):
     outputs: tuple[dtype, ...]  # types in memory
     inputs: tuple[int, ...]  # which operands are tensors
     scalars: tuple[dtype, ...]  # types of the operands that are numbers
+
+    @property
+    def has_complex_numbers(self) -> bool:
+        """Whether some number of the call travels as two words."""
+        return any(kind.kind == "c" for kind in self.scalars)
 
 
 # its roots, one per wanted operand; the operands and the outputs that it reads
@@ -48,7 +65,11 @@ def ordered(words: list[Any], trace: Trace) -> list[Any]:
     if not trace.scalars:
         return words
     tensors = set(trace.inputs)
-    return [words[i] for i in trace.inputs] + [w for i, w in enumerate(words) if i not in tensors]
+    numbers = [w for i, w in enumerate(words) if i not in tensors]
+    if trace.has_complex_numbers:
+        numbers = [part for w, kind in zip(numbers, trace.scalars)
+                   for part in ((w.real, w.imag) if kind.kind == "c" else (w,))]  # fmt: skip
+    return [words[i] for i in trace.inputs] + numbers
 
 
 def derivative(
@@ -60,28 +81,46 @@ def derivative(
     """
     count = len(trace.inputs)
     position = {operand: k for k, operand in enumerate(trace.inputs)}
-    symbols = [
-        input_leaf(position[i], operands[i].dtype) for i in wanted
-    ]
-    totals: list[Expr | None] = [None] * len(wanted)
+    symbols = [input_leaf(position[i], operands[i].dtype) for i in wanted]
+    targets = [part for symbol in symbols for part in parts(symbol)]
+    found: dict[Expr, Expr | None] = dict.fromkeys(targets)
     outputs = len(trace.roots)
     for number, (root, kind) in enumerate(zip(trace.roots, trace.outputs)):
         if kind.kind not in "fc":
             continue
-        cotangent = leaf(INPUT, count + number, compute_dtype(kind))
-        out = leaf(INPUT, count + outputs + number, compute_dtype(kind))
-        parts = differentiate(root, cotangent.to(root.dtype), symbols, out.to(root.dtype))
-        totals = [p if t is None else t if p is None else t + p for t, p in zip(totals, parts)]
+        cotangent = leaf(INPUT, count + number, compute_dtype(kind)).to(root.dtype)
+        out = leaf(INPUT, count + outputs + number, compute_dtype(kind)).to(root.dtype)
+        # an analytic function is no single node whose result could stand for it
+        for part, g in zip(parts(root), parts(cotangent)):
+            shown = out if out.op != COMPLEX else None
+            for target, new in zip(targets, differentiate(part, g, targets, shown)):
+                old = found[target]
+                found[target] = new if old is None else old if new is None else old + new
+    totals = [_gathered(symbol, found) for symbol in symbols]
     if all(t is None for t in totals):
         return None
-    read = {x.value for x in leaves([t for t in totals if t is not None], INPUT)}
-    scalars = {x.value for x in leaves([t for t in totals if t is not None], SCALAR)}
+    present = [t for t in totals if t is not None]
+    read, scalars = _numbers_of(present, INPUT), _numbers_of(present, SCALAR)
     numbers = [i for i in range(len(operands)) if i not in position]
     saves = sorted(
         [trace.inputs[k] for k in read if k < count] + [numbers[k] for k in scalars]
     )
     saves_outputs = sorted(k - count - outputs for k in read if k >= count + outputs)
     return totals, tuple(saves), tuple(saves_outputs)
+
+
+def _gathered(symbol: Expr, found: dict[Expr, Expr | None]) -> Expr | None:
+    """The cotangent of an operand from those of its parts."""
+    totals = [found[part] for part in parts(symbol)]
+    if all(t is None for t in totals):
+        return None
+    whole = [p.constant(0) if t is None else t for p, t in zip(parts(symbol), totals)]
+    return pair(*whole) if symbol.op == COMPLEX else whole[0]
+
+
+def _numbers_of(roots: Sequence[Expr], op: str) -> set[int]:
+    """Which operands of one sort `roots` read, in whole or in part."""
+    return {x.value for sort in (op, op + IMAGINARY) for x in leaves(roots, sort)}
 
 
 def derivative_by_output(
@@ -110,12 +149,12 @@ def derived_trace(
     inputs: list[int] = []
     scalars: list[dtype] = []
     for i, symbol in enumerate(reads):
-        if symbol.op == INPUT:
-            renamed[symbol] = leaf(INPUT, len(inputs), symbol.dtype)
+        if parts(symbol)[0].op == INPUT:
+            new = leaf(INPUT, len(inputs), symbol.dtype)
             inputs.append(i)
         else:
-            renamed[symbol] = leaf(SCALAR, len(scalars), symbol.dtype)
+            new = leaf(SCALAR, len(scalars), symbol.dtype)
             scalars.append(symbol.dtype)
+        renamed.update(zip(parts(symbol), parts(new)))
     # renaming may swap numbers, so that it must happen at once
-    new = tuple(substitute(roots, renamed))
-    return Trace(new, tuple(kinds), tuple(inputs), tuple(scalars))
+    return Trace(tuple(substitute(roots, renamed)), tuple(kinds), tuple(inputs), tuple(scalars))

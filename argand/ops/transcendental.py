@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from argand.kernels.expr import Expr
-from argand.ops.map import FLOAT, FLOATING, elementwise
+from argand.ops.map import COMPLEX, EVERY, FLOAT, FLOATING, elementwise
 from argand.ops.samples import ANY, POSITIVE, Range, operands
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.exp)
+@elementwise(promote=FLOAT, in_place=True, reference=np.exp, kinds=EVERY + COMPLEX)
 def exp(input: Expr) -> Expr:
     """``e ** input``.
 
@@ -22,7 +22,13 @@ def exp(input: Expr) -> Expr:
     return input.exp()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.exp2, elsewhere=("special.exp2",))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.exp2,
+    elsewhere=("special.exp2",),
+    kinds=EVERY + COMPLEX,
+)
 def exp2(input: Expr) -> Expr:
     """``2 ** input``.
 
@@ -33,7 +39,13 @@ def exp2(input: Expr) -> Expr:
     return input.exp2()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.expm1, elsewhere=("special.expm1",))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.expm1,
+    elsewhere=("special.expm1",),
+    kinds=EVERY + COMPLEX,
+)
 def expm1(input: Expr) -> Expr:
     """``exp(input) - 1``, exact near 0.
 
@@ -44,7 +56,13 @@ def expm1(input: Expr) -> Expr:
     return input.expm1()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log, samples=operands(POSITIVE))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.log,
+    samples=operands(POSITIVE),
+    kinds=EVERY + COMPLEX,
+)
 def log(input: Expr) -> Expr:
     """The natural logarithm.
 
@@ -55,7 +73,13 @@ def log(input: Expr) -> Expr:
     return input.log()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log2, samples=operands(POSITIVE))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.log2,
+    samples=operands(POSITIVE),
+    kinds=EVERY + COMPLEX,
+)
 def log2(input: Expr) -> Expr:
     """The logarithm to base 2.
 
@@ -66,7 +90,13 @@ def log2(input: Expr) -> Expr:
     return input.log2()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.log10, samples=operands(POSITIVE))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.log10,
+    samples=operands(POSITIVE),
+    kinds=EVERY + COMPLEX,
+)
 def log10(input: Expr) -> Expr:
     """The logarithm to base 10.
 
@@ -83,6 +113,7 @@ def log10(input: Expr) -> Expr:
     reference=np.log1p,
     samples=operands(Range(-0.9, 3.0)),
     elsewhere=("special.log1p",),
+    kinds=EVERY + COMPLEX,
 )
 def log1p(input: Expr) -> Expr:
     """``log(1 + input)``, exact near 0.
@@ -94,7 +125,13 @@ def log1p(input: Expr) -> Expr:
     return input.log1p()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.sqrt, samples=operands(POSITIVE))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.sqrt,
+    samples=operands(POSITIVE),
+    kinds=EVERY + COMPLEX,
+)
 def sqrt(input: Expr) -> Expr:
     """The square root.
 
@@ -110,6 +147,7 @@ def sqrt(input: Expr) -> Expr:
     in_place=True,
     reference=lambda x: 1 / np.sqrt(x),
     samples=operands(POSITIVE),
+    kinds=EVERY + COMPLEX,
 )
 def rsqrt(input: Expr) -> Expr:
     """``1 / sqrt(input)``.
@@ -121,7 +159,7 @@ def rsqrt(input: Expr) -> Expr:
     return 1 / input.sqrt()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.sin)
+@elementwise(promote=FLOAT, in_place=True, reference=np.sin, kinds=EVERY + COMPLEX)
 def sin(input: Expr) -> Expr:
     """The sine of an angle in radians.
 
@@ -132,7 +170,7 @@ def sin(input: Expr) -> Expr:
     return input.sin()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.cos)
+@elementwise(promote=FLOAT, in_place=True, reference=np.cos, kinds=EVERY + COMPLEX)
 def cos(input: Expr) -> Expr:
     """The cosine of an angle in radians.
 
@@ -143,7 +181,13 @@ def cos(input: Expr) -> Expr:
     return input.cos()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.tan, samples=operands(Range(-1.0, 1.0)))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.tan,
+    samples=operands(Range(-1.0, 1.0)),
+    kinds=EVERY + COMPLEX,
+)
 def tan(input: Expr) -> Expr:
     """The tangent of an angle in radians.
 
@@ -160,6 +204,7 @@ def tan(input: Expr) -> Expr:
     aliases=("arcsin",),
     reference=np.arcsin,
     samples=operands(Range(-0.9, 0.9)),
+    kinds=EVERY + COMPLEX,
 )
 def asin(input: Expr) -> Expr:
     """The arcsine, in radians.
@@ -177,6 +222,7 @@ def asin(input: Expr) -> Expr:
     aliases=("arccos",),
     reference=np.arccos,
     samples=operands(Range(-0.9, 0.9)),
+    kinds=EVERY + COMPLEX,
 )
 def acos(input: Expr) -> Expr:
     """The arccosine, in radians.
@@ -188,7 +234,13 @@ def acos(input: Expr) -> Expr:
     return input.acos()
 
 
-@elementwise(promote=FLOAT, in_place=True, aliases=("arctan",), reference=np.arctan)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arctan",),
+    reference=np.arctan,
+    kinds=EVERY + COMPLEX,
+)
 def atan(input: Expr) -> Expr:
     """The arctangent, in radians.
 
@@ -217,7 +269,7 @@ def atan2(input: Expr, other: Expr) -> Expr:
     return input.atan2(other)
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.sinh)
+@elementwise(promote=FLOAT, in_place=True, reference=np.sinh, kinds=EVERY + COMPLEX)
 def sinh(input: Expr) -> Expr:
     """The hyperbolic sine.
 
@@ -228,7 +280,7 @@ def sinh(input: Expr) -> Expr:
     return input.sinh()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.cosh)
+@elementwise(promote=FLOAT, in_place=True, reference=np.cosh, kinds=EVERY + COMPLEX)
 def cosh(input: Expr) -> Expr:
     """The hyperbolic cosine.
 
@@ -239,7 +291,7 @@ def cosh(input: Expr) -> Expr:
     return input.cosh()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.tanh)
+@elementwise(promote=FLOAT, in_place=True, reference=np.tanh, kinds=EVERY + COMPLEX)
 def tanh(input: Expr) -> Expr:
     """The hyperbolic tangent.
 
@@ -250,7 +302,7 @@ def tanh(input: Expr) -> Expr:
     return input.tanh()
 
 
-@elementwise(promote=FLOAT, in_place=True, elsewhere=("special.expit",))
+@elementwise(promote=FLOAT, in_place=True, elsewhere=("special.expit",), kinds=EVERY + COMPLEX)
 def sigmoid(input: Expr) -> Expr:
     """``1 / (1 + exp(-input))``.
 
@@ -272,7 +324,13 @@ def erf(input: Expr) -> Expr:
     return input.erf()
 
 
-@elementwise(promote=FLOAT, in_place=True, aliases=("arcsinh",), reference=np.arcsinh)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    aliases=("arcsinh",),
+    reference=np.arcsinh,
+    kinds=EVERY + COMPLEX,
+)
 def asinh(input: Expr) -> Expr:
     """The inverse hyperbolic sine.
 
@@ -289,6 +347,7 @@ def asinh(input: Expr) -> Expr:
     aliases=("arccosh",),
     reference=np.arccosh,
     samples=operands(Range(1.1, 3.0)),
+    kinds=EVERY + COMPLEX,
 )
 def acosh(input: Expr) -> Expr:
     """The inverse hyperbolic cosine.
@@ -306,6 +365,7 @@ def acosh(input: Expr) -> Expr:
     aliases=("arctanh",),
     reference=np.arctanh,
     samples=operands(Range(-0.9, 0.9)),
+    kinds=EVERY + COMPLEX,
 )
 def atanh(input: Expr) -> Expr:
     """The inverse hyperbolic tangent.
@@ -339,7 +399,13 @@ def rad2deg(input: Expr) -> Expr:
     return input * (180 / math.pi)
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.sinc, elsewhere=("special.sinc",))
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.sinc,
+    elsewhere=("special.sinc",),
+    kinds=EVERY + COMPLEX,
+)
 def sinc(input: Expr) -> Expr:
     """``sin(pi * input) / (pi * input)``, and 1 at 0.
 
@@ -352,10 +418,10 @@ def sinc(input: Expr) -> Expr:
 
 
 @elementwise(
-    kinds=FLOATING,
-    reference=np.logaddexp,
+    reference=lambda a, b: np.log(np.exp(a) + np.exp(b)),
     samples=operands(ANY, ANY, numbers=[]),
     tensors=("input", "other"),
+    kinds=FLOATING + COMPLEX,
 )
 def logaddexp(input: Expr, other: Expr) -> Expr:
     """``log(exp(input) + exp(other))``, without overflow.
@@ -385,7 +451,7 @@ def logaddexp2(input: Expr, other: Expr) -> Expr:
 
 def _log_of_sum(a: Expr, b: Expr, up: Expr, down: Expr, unit: float) -> Expr:
     """The larger one, and the logarithm of 1 and what the smaller is of it."""
-    total = (a >= b).where(a + down.log1p() / unit, b + up.log1p() / unit)
+    total = (a.real >= b.real).where(a + down.log1p() / unit, b + up.log1p() / unit)
     return (a.eq(b) & (a.abs().eq(math.inf))).where(a, total)
 
 

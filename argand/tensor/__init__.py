@@ -34,10 +34,11 @@ from argand.tensor.facts import Facts
 from argand.tensor.interchange import Interchange
 from argand.tensor.legacy import legacy_new, storage_type
 from argand.tensor.saving import Saving
+from argand.tensor.sides import Sides
 from argand.tensor.storage import over_storage
 
 
-class Tensor(Facts, Conversion, Interchange, Saving):
+class Tensor(Facts, Sides, Conversion, Interchange, Saving):
     """A multi-dimensional array of numbers of one type.
 
     Make tensors with `argand.tensor`, `argand.zeros` and the like. Arithmetic, reductions and so

@@ -12,6 +12,7 @@ from argand.ops.samples import Call
 
 KINDS = (
     "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
+    "complex64", "complex128",
 )  # fmt: skip
 LAYOUTS = ("contiguous", "strided", "broadcast")
 
@@ -41,7 +42,8 @@ class Drawing:
         self.name = kind
         self.framework = framework
         self.kind = getattr(framework, kind)
-        self.floating = "float" in kind
+        self.complex = "complex" in kind
+        self.floating = "float" in kind or self.complex
         self._layout = layout
         self._random = np.random.default_rng(seed)
         self._requires_grad = requires_grad and self.floating
@@ -62,6 +64,8 @@ class Drawing:
         values = self._random.uniform(low, high, shape)
         if nonzero:
             values = values + np.where(values < 0, -0.5, 0.5)
+        if self.complex:
+            values = values + 1j * self._random.uniform(low, high, shape)
         return np.asarray(values)
 
     def _laid_out(self, values: Any, kind: Any) -> Any:
@@ -138,8 +142,10 @@ def with_tensors(call: Call, tensors: list[Any]) -> Call:
 
 
 def as_exact(tensor: Any) -> Any:
-    """The values of a tensor as an array: floating ones as float64."""
+    """The values of a tensor as an array: floating ones as float64, complex ones as complex128."""
     tensor = tensor.detach()
     if tensor.is_floating_point():
         tensor = tensor.double()
+    if tensor.is_complex():
+        tensor = tensor.cdouble()
     return tensor.numpy().copy()

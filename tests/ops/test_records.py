@@ -12,7 +12,8 @@ import pytest
 
 import argand
 from argand.autograd import gradcheck, gradgradcheck
-from argand.kernels.expr import INPUT, SCALAR, evaluate, leaf
+from argand.kernels.expr import SCALAR, evaluate, leaf, parts
+from argand.kernels.loops import input_leaf
 from argand.kernels.scalar import TABLE
 from argand.ops.map import Elementwise
 from argand.ops.record import NUMBERS, RECORDS, Record
@@ -93,13 +94,15 @@ def by_trace(record: Record, call: Call) -> Any:
     for place, number in enumerate(trace.inputs):
         x = operands[number]
         array = as_exact(x)
-        symbol = leaf(INPUT, place, argand.float32 if x.dtype.itemsize < 4 else x.dtype)
-        if not x.is_floating_point():
-            symbol = leaf(INPUT, place, x.dtype)
-        values[symbol] = array.astype(symbol.dtype.numpy)
+        symbol = input_leaf(place, x.dtype)
+        sides = (array.real, array.imag) if x.is_complex() else (array,)
+        for part, side in zip(parts(symbol), sides):
+            values[part] = side.astype(part.dtype.numpy)
     numbers = [x for x in operands if isinstance(x, NUMBERS)]
     for place, (number, kind) in enumerate(zip(numbers, trace.scalars)):
-        values[leaf(SCALAR, place, kind)] = kind.numpy.type(number)
+        sides = (number.real, number.imag) if kind.is_complex else (number,)
+        for part, side in zip(parts(leaf(SCALAR, place, kind)), sides):
+            values[part] = part.dtype.numpy.type(side)
     with np.errstate(all="ignore"):
         results = evaluate(trace.roots, values)
     return results[0] if len(results) == 1 else tuple(results)
@@ -221,7 +224,7 @@ def takes_out(record: Record) -> bool:
     return bool(record.out)
 
 
-@pytest.mark.parametrize("kind", ["float32", "float64", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("kind", ["float32", "float64", "int64", "uint8", "bool", "complex64"])
 @pytest.mark.parametrize("key", [k for k, r in PUBLIC.items() if takes_out(r) and r.as_function])
 def test_out(key: str, kind: str) -> None:
     record = PUBLIC[key]
@@ -266,7 +269,10 @@ def test_views_in_place(key: str) -> None:
             assert changed.grad_fn.name() == own.grad_fn.name(), where
 
 
-@pytest.mark.parametrize("kind", ["float32", "float64", "float16", "int64", "uint8", "bool"])
+CHANGED = ("float32", "float64", "float16", "int64", "uint8", "bool", "complex64")
+
+
+@pytest.mark.parametrize("kind", CHANGED)
 @pytest.mark.parametrize("key", [k for k, r in CHANGING.items() if not r.view])
 def test_in_place(key: str, kind: str) -> None:
     record = RECORDS[key]
@@ -286,7 +292,8 @@ def test_in_place(key: str, kind: str) -> None:
         version = inside._version
         for name in names_of(record):
             inside.copy_(first)
-            exact = record.name == "float_power"  # which wants float64 to write to
+            # what wants float64 to write to, or has no complex result
+            exact = record.name == "float_power" or (record.name == "abs" and first.is_complex())
             if own.dtype is not first.dtype and (exact or fits_badly(own.dtype, first.dtype)):
                 with pytest.raises(RuntimeError):
                     getattr(inside, f"{name}_")(*call.args[1:], **call.kwargs)
@@ -301,8 +308,8 @@ def test_in_place(key: str, kind: str) -> None:
 
 def fits_badly(result: Any, target: Any) -> bool:
     """Whether a result cannot be written into a target: floats into integers, numbers into bool."""
-    order = "bufi"
-    group = {"b": 0, "u": 1, "i": 1, "f": 2}
+    order = "bufic"
+    group = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
     assert result.kind in order
     return group[result.kind] > group[target.kind]
 
@@ -310,29 +317,35 @@ def fits_badly(result: Any, target: Any) -> bool:
 # ---- gradients -----------------------------------------------------------------------------------
 
 
-def differentiable_calls(record: Record) -> Iterator[tuple[int, Call, list[Any]]]:
-    """Sample calls in float64 whose result depends on tensors that want gradients."""
-    for number, call in enumerate(calls(record, Drawing("float64", requires_grad=True))):
+def differentiable_calls(record: Record, kind: str) -> Iterator[tuple[int, Call, list[Any]]]:
+    """Sample calls whose result depends on tensors that want gradients."""
+    for number, call in enumerate(calls(record, Drawing(kind, requires_grad=True))):
         leaves = [x for x in tensors_in(call) if x.requires_grad]
         if leaves and any(is_tensor(x) and x.requires_grad for x in flat(run(record, call))):
             yield number, call, leaves
 
 
+LARGE = 100  # elements
+
+
+@pytest.mark.parametrize("kind", ["float64", "complex128"])
 @pytest.mark.parametrize("key", [key for key, r in PUBLIC.items() if not r.unpredictable])
-def test_gradients(key: str) -> None:
+def test_gradients(key: str, kind: str) -> None:
     record = PUBLIC[key]
-    if not accepts(record, "float64") or not any(True for _ in differentiable_calls(record)):
+    if not accepts(record, kind) or not any(True for _ in differentiable_calls(record, kind)):
         pytest.skip(f"{key} has no gradient")
     rtol, atol = GRADIENTS
-    for number, call, leaves in differentiable_calls(record):
+    for number, call, leaves in differentiable_calls(record, kind):
         if not all(x.numel() for x in leaves):
             continue
+        if kind == "complex128" and max(x.numel() for x in leaves) > LARGE:
+            continue  # float64 has shown it, and two numbers take four times as long
 
         def function(*tensors: Any, call: Call = call) -> Any:
             wanted = iter(tensors)
             own = [next(wanted) if x.requires_grad else x for x in tensors_in(call)]
             found = flat(run(record, with_tensors(call, own)))
-            return tuple(x for x in found if is_tensor(x) and x.is_floating_point())
+            return tuple(x for x in found if is_tensor(x) and x.dtype.kind in "fc")
 
         try:
             gradcheck(function, leaves, rtol=rtol, atol=atol)
