@@ -181,10 +181,8 @@ def result_of(
         if result is None:
             result = other
         elif other.category > result.category:
-            # a number of a higher category keeps only its category, not its width
-            result = promote_types(result, other) if other.kind == "c" else other
-            if other.kind == "c" and dimensioned is None:
-                result = other
+            # of a higher category only the category counts, where the width is given already
+            result = result.to_complex() if other.kind == "c" and result.kind == "f" else other
     assert result is not None
     return result
 

@@ -145,7 +145,7 @@ class _Stub:
 
     def operand(self) -> str:
         """The type of what an elementwise operation takes: a tensor or a number."""
-        for name in ("Tensor", "Any", "TypeAlias"):
+        for name in ("Tensor", "Any", "TypeAlias", "complex"):
             self.use(name)
         return "_Operand"
 

@@ -397,7 +397,7 @@ def abs(input: Expr) -> Expr:
     return input.abs()
 
 
-@elementwise(out="exact", in_place=True, aliases=("sgn",), reference=np.sign)
+@elementwise(out="exact", in_place=True, reference=np.sign)
 def sign(input: Expr) -> Expr:
     """-1, 0 or 1.
 

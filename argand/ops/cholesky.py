@@ -161,7 +161,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> t
 
 def _solve_reference(B: Any, L: Any, upper: bool = False) -> Any:
     T = np.triu(L) if upper else np.tril(L)
-    turned = np.swapaxes(T, -1, -2)
+    turned = np.swapaxes(T, -1, -2).conj()
     return np.linalg.solve(turned @ T if upper else T @ turned, B)
 
 
@@ -195,7 +195,7 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
 
 def _inverse_reference(L: Any, upper: bool = False) -> Any:
     T = np.triu(L) if upper else np.tril(L)
-    turned = np.swapaxes(T, -1, -2)
+    turned = np.swapaxes(T, -1, -2).conj()
     return np.linalg.inv(turned @ T if upper else T @ turned)
 
 

@@ -265,7 +265,7 @@ def _sgn_reference(x: Any) -> Any:
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 
 
-@elementwise(in_place=True, reference=_sgn_reference, samples=operands(NONZERO),
+@elementwise(out="exact", in_place=True, reference=_sgn_reference, samples=operands(NONZERO),
              kinds=EVERY + COMPLEX)  # fmt: skip
 def sgn(input: Expr) -> Expr:
     """``input / |input|``, and 0 at 0: the sign of real numbers.

@@ -15,6 +15,7 @@ from weakref import ref
 from argand.autograd.function import FunctionNode
 from argand.autograd.grad_mode import mode
 from argand.autograd.node import AccumulateGrad, Node, Port, move_retained
+from argand.ops.record import RECORDS
 from argand.runtime.layout import Layout
 from argand.runtime.tensor_base import TensorBase
 
@@ -167,7 +168,7 @@ def rebase(target: TensorBase, before: Any) -> None:
     base = base_of(target)
     if base is None:
         _follow(target)
-    elif base.form.dtype is target.form.dtype:
+    elif _related(base, target):
         before = base.node
         base.node = _copy_slices(base, target)
         move_retained(base, before)
@@ -176,19 +177,31 @@ def rebase(target: TensorBase, before: Any) -> None:
 
 def _follow(base: Any) -> None:
     """Give every view of `base` a node that leads to the present one of `base`."""
-    at = base.storage_offset()
     for view in _views(base):
-        if view.form.dtype is not base.form.dtype:
+        if not _related(base, view):
             continue
         before = view.node
-        start = at + _distance(view, base)
-        view.node = base.as_strided(view.form.shape, view.form.strides, start).node
+        view.node = _shown(base, view.form, view.ptr - base.ptr).node
         move_retained(view, before)
 
 
-def _distance(view: TensorBase, base: TensorBase) -> int:
-    """Elements from the begin of `base` to that of `view`."""
-    return (view.ptr - base.ptr) // base.form.dtype.itemsize
+def _related(base: TensorBase, view: TensorBase) -> bool:
+    """Whether a view shows numbers of its base: the same, or real ones as complex ones."""
+    kinds = (base.form.dtype, view.form.dtype)
+    return kinds[0] is kinds[1] or kinds[0].to_real() is kinds[1].to_real()
+
+
+def _shown(x: Any, layout: Layout, distance: int) -> Any:
+    """The view of `x` that has this layout and begins `distance` bytes behind `x`."""
+    start = distance // layout.dtype.itemsize
+    if x.form.dtype is layout.dtype:
+        return x.as_strided(layout.shape, layout.strides, x.storage_offset() + start)
+    if x.form.dtype.kind == "c":
+        real = RECORDS["view_as_real"].function()(x)
+        return real.as_strided(layout.shape, layout.strides, real.storage_offset() + start)
+    strides = [2 * s for s in layout.strides]
+    pairs = x.as_strided((*layout.shape, 2), (*strides, 1), x.storage_offset() + 2 * start)
+    return RECORDS["view_as_complex"].function()(pairs)
 
 
 def _copy_slices(base: TensorBase, target: TensorBase) -> Node:
@@ -196,17 +209,16 @@ def _copy_slices(base: TensorBase, target: TensorBase) -> Node:
 
     The gradient at those places goes to the operation that wrote them, the rest on as before.
     """
-    whole, part, distance = base.form, target.form, _distance(target, base)
-    covered = part.dense and part.numel == whole.numel
+    whole, part, distance = base.form, target.form, target.ptr - base.ptr
+    covered = part.dense and part.nbytes == whole.nbytes
 
     def backward(node: Node, g: Any) -> Sequence[Any]:
         g = _laid_out(g, whole)
-        written = g.as_strided(part.shape, part.strides, g.storage_offset() + distance)
+        written = _shown(g, part, distance)
         if covered or node.edges[0] is None:
             return None, written
         rest = _laid_out(g.clone(), whole)
-        start = rest.storage_offset() + distance
-        rest.as_strided(part.shape, part.strides, start).fill_(0)
+        _shown(rest, part, distance).fill_(0)
         return rest, written
 
     return Node("CopySlices", (base.node, target.node), backward)

@@ -258,6 +258,8 @@ def isinf(input: Expr) -> Expr:
     >>> argand.isinf(argand.tensor([1.0, float("inf")]))
     tensor([False,  True])
     """
+    if input.dtype.kind == "c":
+        return isinf.body(input.real) | isinf.body(input.imag)
     if input.dtype.kind != "f":
         return input.ne(input)
     return input.abs().eq(math.inf)
@@ -271,6 +273,8 @@ def isfinite(input: Expr) -> Expr:
     >>> argand.isfinite(argand.tensor([1.0, float("inf")]))
     tensor([ True, False])
     """
+    if input.dtype.kind == "c":
+        return isfinite.body(input.real) & isfinite.body(input.imag)
     if input.dtype.kind != "f":
         return input.eq(input)
     return input.abs() < math.inf
@@ -300,7 +304,7 @@ def isclose(
     tensor([ True, False])
     """
     same = input.eq(other)
-    if input.dtype.kind != "f":
+    if input.dtype.kind not in "fc":
         return _near(input, other, rtol, atol)
     close = same | (((input - other).abs() <= atol + rtol * other.abs()) & (other.abs() < math.inf))
     return close | (input.ne(input) & other.ne(other)) if equal_nan else close

@@ -53,7 +53,7 @@ def vdot(input: Any, other: Any) -> Any:
         call(draw(4), draw(4)), call(draw(2, 3), draw(2, 3)), call(draw(2, 3), draw(3)),
         call(draw(2, 3), draw(2, 3), dim=0), call(draw(0, 3), draw(0, 3)),
     ],
-    reference=lambda x, y, dim=-1: (x * y).sum(dim),
+    reference=lambda x, y, dim=-1: (np.conj(x) * y).sum(dim),
 )
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """The scalar products of vectors along a dimension; those of `x` are conjugated.
