@@ -130,7 +130,7 @@ def slogdet(input: Any) -> tuple[Any, Any]:
 def _logdet_reference(A: Any) -> Any:
     sign, log = np.linalg.slogdet(A)
     if np.iscomplexobj(A):
-        return np.log(sign) + log
+        return np.log(sign) + log if np.all(sign) else None  # of 0 the angle has no meaning
     return np.where(sign < 0, np.nan, log)
 
 
