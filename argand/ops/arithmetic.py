@@ -68,7 +68,7 @@ def sub(input: Expr, other: Expr, alpha: float = 1) -> Expr:
 
 
 def _no_bool(*operands: Expr) -> None:
-    given = [x.args[0] if x.op == CAST else x for x in operands]
+    given = [x.real.args[0] if x.real.op == CAST else x.real for x in operands]
     if any(x.dtype.kind == "b" for x in given):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "

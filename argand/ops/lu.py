@@ -36,6 +36,11 @@ _PANEL = 32  # columns that are eliminated one by one before the rest of the mat
 # ---- the decomposition, in arrays ----------------------------------------------------------------
 
 
+def _size(values: Any) -> Any:
+    """By which pivots are chosen: of complex numbers the sum of both parts, as in LAPACK."""
+    return np.abs(values.real) + np.abs(values.imag) if np.iscomplexobj(values) else np.abs(values)
+
+
 def factor(matrices: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     """L and U in one array, the row each row was exchanged with, and the first zero pivot.
 
@@ -51,7 +56,7 @@ def factor(matrices: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
         end = min(start + _PANEL, steps)
         for k in range(start, end):
             if pivot:
-                chosen = k + np.argmax(np.abs(work[:, k:, k]), 1)
+                chosen = k + np.argmax(_size(work[:, k:, k]), 1)
                 pivots[:, k] = chosen + 1
                 upper = work[every, k].copy()
                 work[every, k] = work[every, chosen]

@@ -148,4 +148,4 @@ def as_exact(tensor: Any) -> Any:
         tensor = tensor.double()
     if tensor.is_complex():
         tensor = tensor.cdouble()
-    return tensor.numpy().copy()
+    return tensor.numpy(force=True).copy()

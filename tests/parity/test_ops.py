@@ -45,9 +45,14 @@ COARSE = {"special.bessel_j0", "special.bessel_j1", "special.bessel_y0", "specia
           "digamma", "polygamma", "special.polygamma"}  # fmt: skip
 
 
+REAL_GRADIENTS = "does not support automatic differentiation for outputs with complex dtype"
+
+
 def assert_same_outcome(own: Any, theirs: Any, kind: str, where: str, values: bool = True) -> None:
     if isinstance(own, NotImplementedError) and is_tensor(theirs) and not theirs.numel():
         return  # PyTorch does not look at the type when there is nothing to compute
+    if isinstance(theirs, RuntimeError) and REAL_GRADIENTS in str(theirs):
+        return
     if isinstance(theirs, Exception) or isinstance(own, Exception):
         text = f"{where}: {own!r} where PyTorch has {theirs!r}"
         assert isinstance(own, type(theirs)), text
@@ -66,7 +71,8 @@ def assert_same_tensor(own: Any, theirs: Any, kind: str, where: str, values: boo
     assert str(own.dtype) == str(theirs.dtype), where
     assert tuple(own.shape) == tuple(theirs.shape), where
     assert own.requires_grad == theirs.requires_grad, f"{where}: requires_grad"
-    if theirs.numel():
+    # PyTorch puts conjugation off, so that what is computed from it lies in another order
+    if theirs.numel() and "complex" not in kind:
         walked = [d for d, n in enumerate(theirs.shape) if n > 1]
         assert [own.stride(d) for d in walked] == [theirs.stride(d) for d in walked], where
     if values:
@@ -77,10 +83,18 @@ def assert_same_tensor(own: Any, theirs: Any, kind: str, where: str, values: boo
             assert_close(as_exact(own), as_exact(theirs), chosen, where)
 
 
+# Files whose complex results are one of many valid ones, or whose operations take more than
+# PyTorch's: they have tests of their own.
+FREE = ("triangular", "cholesky", "eigen", "svd", "interchange", "products", "qr", "pseudoinverse")
+MORE = ("sampling", "adaptive_pooling", "scatter", "sorting")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("key", PUBLIC)
 def test_calls(key: str, kind: str) -> None:
     record = PUBLIC[key]
+    if "complex" in kind and record.__module__.rpartition(".")[2] in (*FREE, *MORE):
+        pytest.skip("complex numbers have tests of their own")
     for layout in ("contiguous", "strided"):
         drawn = [calls(record, Drawing(kind, f, layout, requires_grad=True)) for f in BOTH]
         for number, pair in enumerate(zip(*drawn)):
@@ -214,7 +228,8 @@ ARITHMETIC = ("add", "sub", "mul", "div", "floor_divide", "pow", "eq", "maximum"
 
 def operands(framework: ModuleType) -> list[Any]:
     """Tensors of every type with and without dimensions, and Python numbers."""
-    kinds = [getattr(framework, name) for name in KINDS]
+    # PyTorch makes complex numbers of half precision of float16, which are not here
+    kinds = [getattr(framework, name) for name in KINDS if name != "float16"]
     made = [framework.ones(2, dtype=kind) for kind in kinds]
     return [*made, *(framework.ones((), dtype=kind) for kind in kinds), *NUMBERS]
 
@@ -248,7 +263,7 @@ def test_result_type_and_promote_types() -> None:
 
 def test_in_place_promotion() -> None:
     """What may be written into what."""
-    pairs = [itertools.product(operands(f)[: len(KINDS)], operands(f)) for f in BOTH]
+    pairs = [itertools.product(operands(f)[: len(KINDS) - 1], operands(f)) for f in BOTH]
     faults = []
     for one, other in zip(*pairs):
         found = []
