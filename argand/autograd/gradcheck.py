@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from argand.autograd.api import grad
+from argand.autograd.levels import Linearized
 from argand.runtime.tensor_base import TensorBase
 
 Function = Callable[..., Any]
@@ -49,7 +50,11 @@ def gradcheck(
         nondet_tol: how far two runs of backward may be apart.
         check_undefined_grad: whether backward must cope with outputs that have no gradient.
         check_grad_dtypes: whether gradients must have the types of their inputs.
+        check_forward_ad: whether derivatives in forward mode are compared too.
         fast_mode: accepted; every element is moved all the same.
+        check_batched_grad, check_batched_forward_grad: accepted; batches of gradients are computed
+            one by one, as the others are.
+        masked: accepted; it concerns sparse tensors.
 
     Returns:
         Whether all gradients agree.
@@ -63,13 +68,6 @@ def gradcheck(
     >>> gradcheck(argand.sin, x)
     True
     """
-    missing = {
-        "check_batched_grad": check_batched_grad,
-        "check_batched_forward_grad": check_batched_forward_grad,
-        "check_forward_ad": check_forward_ad,
-        "masked": masked,
-    }
-    _refuse(missing)
     given = _tuple(inputs)
     _check_inputs(given)
     try:
@@ -81,6 +79,8 @@ def gradcheck(
             _check_backward(func, given, slopes, (atol, rtol), nondet_tol, check_grad_dtypes)
             if check_undefined_grad:
                 _check_undefined(func, given)
+        if outputs and check_forward_ad:
+            _check_forward(outputs, given, slopes, (atol, rtol))
     except GradcheckError:
         if raise_exception:
             raise
@@ -118,7 +118,6 @@ def gradgradcheck(
     >>> gradgradcheck(argand.sin, x)
     True
     """
-    _refuse({"check_fwd_over_rev": check_fwd_over_rev, "masked": masked})
     given = _tuple(inputs)
     outputs = _differentiable(func(*given))
     if grad_outputs is None:
@@ -145,15 +144,10 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
         check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
         check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
     )
-
-
-def _refuse(missing: dict[str, Any]) -> None:
-    for name, value in missing.items():
-        if value:
-            raise NotImplementedError(f"gradcheck: {name} is not there yet")
 
 
 # ---- inputs and outputs -------------------------------------------------------------------------
@@ -308,17 +302,10 @@ def _check_backward(
     nondet_tol: float,
     check_dtypes: bool,
 ) -> None:
-    atol, rtol = tolerances
     for o, output in enumerate(_differentiable(func(*inputs))):
         first, second = _analytical(output, inputs, check_dtypes)
         for i, (one, other) in enumerate(zip(first, second)):
-            expected = slopes[i][o].reshape(one.shape)
-            if not np.allclose(one, expected, rtol, atol, equal_nan=True):
-                raise GradcheckError(
-                    f"Jacobian mismatch for output {o} with respect to input {i},\n"
-                    f"numerical:{expected}\nanalytical:{one}\n"
-                    f"largest difference: {np.max(np.abs(one - expected))}"
-                )
+            _compare(one, slopes[i][o], (o, i), tolerances)
             if not np.allclose(one, other, 0, nondet_tol, equal_nan=True):
                 raise GradcheckError(
                     f"Backward is not reentrant, i.e., running backward with same input and "
@@ -327,6 +314,41 @@ def _check_backward(
                     f"{nondet_tol}; output {o}, input {i}."
                 )
         _check_scales(output, inputs)
+
+
+def _compare(
+    analytical: Matrix, slope: Matrix, place: tuple[int, int], tolerances: tuple[float, float]
+) -> None:
+    (o, i), (atol, rtol) = place, tolerances
+    expected = slope.reshape(analytical.shape)
+    if not np.allclose(analytical, expected, rtol, atol, equal_nan=True):
+        raise GradcheckError(
+            f"Jacobian mismatch for output {o} with respect to input {i},\n"
+            f"numerical:{expected}\nanalytical:{analytical}\n"
+            f"largest difference: {np.max(np.abs(analytical - expected))}"
+        )
+
+
+def _check_forward(
+    outputs: Sequence[Any],
+    inputs: Sequence[Any],
+    slopes: Sequence[Sequence[Matrix]],
+    tolerances: tuple[float, float],
+) -> None:
+    """Derivatives in forward mode, one element of the inputs at a time."""
+    wanted = [x for x in inputs if _wants_gradient(x)]
+    linear = Linearized(outputs, wanted)
+    for i, x in enumerate(wanted):
+        jacobians = [np.zeros((x.form.numel, o.form.numel)) for o in outputs]
+        for row, place in enumerate(np.ndindex(tuple(x.shape))):
+            tangents: list[Any] = [None] * len(wanted)
+            tangents[i] = x.detach().new_zeros(tuple(x.shape))
+            tangents[i].numpy()[place] = 1
+            for jacobian, found in zip(jacobians, linear(tangents, create_graph=False)):
+                if found is not None:
+                    jacobian[row] = _flat(found)
+        for o, jacobian in enumerate(jacobians):
+            _compare(jacobian, slopes[i][o], (o, i), tolerances)
 
 
 def _check_scales(output: Any, inputs: Sequence[Any]) -> None:

@@ -22,8 +22,8 @@ from argand.nn.modules.pooling import *
 from argand.nn.modules.sparse import *
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter
-from argand.nn.uninitialized import UninitializedBuffer as UninitializedBuffer
-from argand.nn.uninitialized import UninitializedParameter as UninitializedParameter
+from argand.nn.parameter import UninitializedBuffer as UninitializedBuffer
+from argand.nn.parameter import UninitializedParameter as UninitializedParameter
 
 
 def __getattr__(name: str) -> object:

@@ -152,7 +152,26 @@ def test_strided_inputs() -> None:
     assert gradcheck(lambda a: (a * a).sum(0), x)
 
 
-def test_what_is_not_there_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="check_forward_ad"):
-        gradcheck(argand.sin, leaf(2), check_forward_ad=True)
-    assert gradcheck(argand.sin, leaf(2), fast_mode=True)
+def test_forward_mode_is_compared_too() -> None:
+    x = argand.tensor([0.5, -1.0], dtype=argand.float64, requires_grad=True)
+    y = argand.tensor([2.0, 0.1], dtype=argand.float64, requires_grad=True)
+
+    def both(x: Any, y: Any) -> Any:
+        return x.sin() * y, (x * y).sum()
+
+    options = {"check_batched_grad": True, "fast_mode": True}
+    assert gradcheck(both, (x, y), check_forward_ad=True, **options)
+    assert gradgradcheck(both, (x, y), check_fwd_over_rev=True, **options)
+
+    class Wrong(argand.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * 3
+
+    alone = {"check_backward_ad": False, "raise_exception": False}
+    assert gradcheck(Wrong.apply, x, **alone)
+    assert not gradcheck(Wrong.apply, x, check_forward_ad=True, **alone)

@@ -26,7 +26,7 @@ from argand.nn.modules.conv import (
 )
 from argand.nn.modules.linear import Linear
 from argand.nn.modules.module import Module
-from argand.nn.uninitialized import UninitializedBuffer, UninitializedParameter, is_lazy
+from argand.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 __all__ = [
     "LazyBatchNorm1d",
