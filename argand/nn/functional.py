@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import argand
@@ -77,6 +78,115 @@ def dropout(
     else:
         factor = argand.empty_like(input).bernoulli_(1 - p).div_(1 - p)
     return input.mul_(factor) if inplace else input * factor
+
+
+def _dropped(
+    input: Any, p: float, training: bool, inplace: bool, channels: bool, alpha: bool
+) -> Any:
+    """Dropout of elements or whole channels; with `alpha` towards the negative limit of SELU."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if p == 1:
+        return input.mul_(0) if inplace else input * 0
+    shape = input.shape
+    if channels:
+        if input.dim() < 2:
+            raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+        shape = (*shape[:2], *(1,) * (input.dim() - 2))
+    kept = input.new_empty(shape).bernoulli_(1 - p)
+    if not alpha:
+        kept.div_(1 - p)
+        return input.mul_(kept) if inplace else input * kept
+    limit = 1.7580993408473766  # SELU's scale times its alpha
+    scale = ((limit * limit * p + 1) * (1 - p)) ** -0.5
+    shift = (kept - 1).mul_(limit * scale).add_(limit * scale * p)
+    factor = kept.mul_(scale)
+    return input.mul_(factor).add_(shift) if inplace else input * factor + shift
+
+
+def alpha_dropout(
+    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Any:
+    """Dropout that keeps mean and variance of what SELU makes (Klambauer et al., 2017).
+
+    >>> import argand
+    >>> argand.nn.functional.alpha_dropout(argand.ones(2))
+    tensor([1., 1.])
+    """
+    return _dropped(input, p, training, inplace, channels=False, alpha=True)
+
+
+def feature_alpha_dropout(
+    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Any:
+    """`alpha_dropout` of whole channels.
+
+    >>> import argand
+    >>> argand.nn.functional.feature_alpha_dropout(argand.ones(1, 2))
+    tensor([[1., 1.]])
+    """
+    return _dropped(input, p, training, inplace, channels=True, alpha=True)
+
+
+def _of_channels(rank: int, input: Any, p: float, training: bool, inplace: bool) -> Any:
+    """Dropout of the channels of a batch, or of one instance."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if input.dim() not in (rank + 1, rank + 2):
+        raise RuntimeError(
+            f"dropout{rank}d: Expected {rank + 1}D or {rank + 2}D input, but received a "
+            f"{input.dim()}D input"
+        )
+    alone = input.dim() == rank + 1
+    batch = input.unsqueeze(0) if alone else input
+    out = _dropped(batch, p, training, inplace, channels=True, alpha=False)
+    return out.squeeze(0) if alone else out
+
+
+def dropout1d(
+    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Any:
+    """Dropout of whole channels of ``(N, C, L)`` or ``(C, L)``.
+
+    >>> import argand
+    >>> argand.nn.functional.dropout1d(argand.ones(1, 2), training=False)
+    tensor([[1., 1.]])
+    """
+    return _of_channels(1, input, p, training, inplace)
+
+
+def dropout2d(
+    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Any:
+    """Dropout of whole channels of ``(N, C, H, W)``; ``(N, C, L)`` is taken, too.
+
+    >>> import argand
+    >>> argand.nn.functional.dropout2d(argand.ones(1, 1, 2), training=False)
+    tensor([[[1., 1.]]])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if input.dim() not in (3, 4):
+        warnings.warn(
+            f"dropout2d: Received a {input.dim()}-D input to dropout2d, which is deprecated; use "
+            "dropout instead.",
+            stacklevel=2,
+        )
+    return _dropped(input, p, training, inplace, channels=True, alpha=False)
+
+
+def dropout3d(
+    input: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Any:
+    """Dropout of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> import argand
+    >>> argand.nn.functional.dropout3d(argand.ones(1, 1, 1, 2), training=False)
+    tensor([[[[1., 1.]]]])
+    """
+    return _of_channels(3, input, p, training, inplace)
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:

@@ -29,6 +29,7 @@ from argand.ops import logic as logic
 from argand.ops import lookup as lookup
 from argand.ops import loss as loss
 from argand.ops import lu as lu
+from argand.ops import margin_loss as margin_loss
 from argand.ops import masks as masks
 from argand.ops import matmul as matmul
 from argand.ops import matrix_functions as matrix_functions
@@ -42,6 +43,7 @@ from argand.ops import pseudoinverse as pseudoinverse
 from argand.ops import qr as qr
 from argand.ops import query as query
 from argand.ops import random as random
+from argand.ops import rearrange as rearrange
 from argand.ops import reduce as reduce
 from argand.ops import rejection as rejection
 from argand.ops import repeating as repeating

@@ -120,7 +120,7 @@ def _shorten(weight: Any, indices: Any, max_norm: float, norm_type: float) -> No
 def _look_up_samples(draw: Draw) -> Iterable[Call]:
     if draw.kind != draw.dtype("bool"):
         yield call(draw.index(3, below=5), draw(5, 4))
-        yield call(draw.index(2, 3, below=5), draw(5, 4), 2)
+        yield call(draw.index(2, 3, below=5), draw(5, 4))
 
 
 @composite(
@@ -249,15 +249,15 @@ def embedding_bag(
     tensor([[0.5000, 0.5000]])
     """
     if per_sample_weights is not None:
+        if per_sample_weights.form.shape != input.form.shape:
+            raise ValueError(
+                f"embedding_bag: If per_sample_weights ({list(per_sample_weights.shape)}) is not "
+                f"None, then it must have the same shape as the input ({list(input.shape)})"
+            )
         if mode != "sum":
             raise NotImplementedError(
                 f"embedding_bag: per_sample_weights was not None. It is only supported for "
                 f"mode='sum' (got mode='{mode}')"
-            )
-        if per_sample_weights.shape != input.shape:
-            raise ValueError(
-                f"embedding_bag: If per_sample_weights ({list(per_sample_weights.shape)}) is not "
-                f"None, then it must have the same shape as the input ({list(input.shape)})"
             )
     skipped = _padding("embedding_bag", weight, padding_idx)
     flat, bags, count = _bags(input, offsets, include_last_offset)
