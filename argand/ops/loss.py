@@ -333,7 +333,7 @@ def kl_div(input: Any, target: Any, size_average: Any = None, reduce: Any = None
     else:
         losses = entropy_term(target) - target * input
     if reduction == "batchmean":
-        return losses.sum() / input.shape[0]
+        return losses.sum() / (input.shape[0] if input.ndim else 1)
     return reduced(losses, reduction)
 
 

@@ -1,0 +1,33 @@
+"""Dropout of channels, and dropout for SELU: what becomes of elements, and of their moments."""
+
+import numpy as np
+import pytest
+
+import argand
+from argand import nn
+from argand.nn import functional as F
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(nn.Dropout1d, (4, 6, 5)), (nn.Dropout2d, (4, 6, 3, 3)), (nn.Dropout3d, (4, 6, 2, 2, 2))],
+)
+def test_whole_channels_vanish(layer: type[nn.Module], shape: tuple[int, ...]) -> None:
+    argand.manual_seed(0)
+    out = layer(0.5)(argand.ones(shape)).flatten(2).numpy()
+    assert set(out[:, :, 0].flat) == {0.0, 2.0}
+    assert (out == out[:, :, :1]).all()
+
+
+@pytest.mark.parametrize("function", [F.alpha_dropout, F.feature_alpha_dropout])
+def test_alpha_dropout_keeps_the_moments(function: object) -> None:
+    argand.manual_seed(0)
+    out = function(argand.randn(2000, 50), 0.3, training=True).numpy()  # type: ignore[operator]
+    assert abs(out.mean()) < 0.02
+    assert abs(out.std() - 1) < 0.02
+
+
+def test_nothing_happens_in_evaluation() -> None:
+    x = argand.randn(2, 3, 4)
+    for layer in (nn.Dropout1d(), nn.AlphaDropout(), nn.FeatureAlphaDropout()):
+        np.testing.assert_array_equal(layer.eval()(x).numpy(), x.numpy())
