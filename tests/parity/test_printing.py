@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import argand
 from argand import printing
 
 torch = pytest.importorskip("torch")
@@ -312,3 +313,63 @@ def test_any_array(array: tuple[str, np.ndarray], options: dict[str, Any], grad:
         tensor.requires_grad_()
     with both_printing(**options):
         check(tensor)
+
+
+# ---- whole tensors -------------------------------------------------------------------------------
+
+KINDS_OF_TENSORS = ["bool", "uint8", "int8", "int16", "int32", "int64", *FLOATS, *COMPLEX]
+
+
+def printed(framework: Any, array: Any, name: str, change: str) -> str:
+    with np.errstate(over="ignore"):
+        given = np.array(array, dtype="float64" if name == "bfloat16" else name)
+    x = framework.from_numpy(given)
+    if name == "bfloat16":
+        x = x.bfloat16()
+    if change == "requires grad" and (x.is_floating_point() or x.is_complex()):
+        x.requires_grad_()
+    if change == "computed" and x.is_floating_point():
+        x = x.requires_grad_() * 2
+    if change == "parameter" and x.is_floating_point():
+        x = framework.nn.Parameter(x)
+    if change == "view":
+        x = x.t() if x.ndim == 2 else x[..., ::2] if x.ndim else x
+    if change == "text":
+        return f"{x}" if x.ndim else str(x)
+    return repr(x)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("change", ["", "requires grad", "computed", "parameter", "view", "text"])
+@pytest.mark.parametrize("name", KINDS_OF_TENSORS)
+def test_tensors(name: str, change: str) -> None:
+    random = np.random.default_rng(len(change))
+    faults = []
+    for shape in (*SHAPES, *EMPTY_SHAPES):
+        for scale in (1, 1e-6, 1e5):
+            values = random.normal(size=shape) * scale
+            if scale == 1 and values.size > 3:
+                values.reshape(-1)[[0, 1, -1]] = np.nan, np.inf, -np.inf
+            if "float" not in name and "complex" not in name:
+                values = random.integers(0, 100, shape)
+            array = np.asarray(values, "f8" if values.dtype.kind == "f" else "i8")
+            if "complex" in name:
+                turned = random.permutation(array.reshape(-1)).reshape(array.shape)
+                array = np.asarray(array + 1j * turned)
+            own, theirs = (printed(f, array, name, change) for f in (argand, torch))
+            if own != theirs:
+                faults.append(f"{shape} {scale}:\n{own}\nPyTorch:\n{theirs}")
+    assert not faults, "\n\n".join(faults[:3])
+
+
+def test_another_default_type() -> None:
+    found = []
+    for framework in (argand, torch):
+        framework.set_default_dtype(framework.float64)
+        try:
+            made = [framework.ones(2), framework.ones(2, dtype=framework.float32)]
+            made += [framework.from_numpy(np.ones(2, "c16")), framework.ones(0)]
+            found.append([repr(x) for x in made])
+        finally:
+            framework.set_default_dtype(framework.float32)
+    assert found[0] == found[1]
