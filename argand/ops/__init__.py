@@ -16,6 +16,7 @@ from argand.ops import distance as distance
 from argand.ops import eigen as eigen
 from argand.ops import einsum as einsum
 from argand.ops import embedding as embedding
+from argand.ops import facts as facts
 from argand.ops import floating as floating
 from argand.ops import fold as fold
 from argand.ops import gamma as gamma

@@ -311,6 +311,11 @@ class Tensor(Facts, Sides, Conversion, Interchange, Saving):
         self.buffer.version += 1
         return self
 
+    def new_empty_strided(self, size: Sequence[int], stride: Sequence[int], **kwargs: Any) -> Any:
+        """Uninitialized, with these sizes and strides, of the same type."""
+        given = {"dtype": self.form.dtype, **kwargs}
+        return ops.facts.empty_strided.body(size, stride, **given)
+
     def resize_as_(self, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
         """Take the shape of another tensor; see `resize_`."""
         return self.resize_(the_template.shape, memory_format=memory_format)

@@ -19,9 +19,12 @@ class Facts(Methods):
 
     device = device("cpu")
     layout = strided
-    is_cpu = True
-    is_sparse = is_quantized = is_meta = is_cuda = is_nested = is_mkldnn = is_sparse_csr = False
-    is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_maia = is_vulkan = volatile = False
+    is_cpu = property(lambda self: True)
+    is_sparse = is_quantized = is_meta = is_cuda = is_nested = is_mkldnn = _no = property(
+        lambda self: False
+    )
+    is_sparse_csr = is_mps = is_xpu = is_xla = is_ipu = is_mtia = is_maia = is_vulkan = _no
+    volatile = _no
     name = None
 
     @property
