@@ -24,7 +24,7 @@ GROUP_BLOCKS = 2  # blocks of tiles whose gradients are multiplied at once, wher
 
 
 def takes_winograd(task: Task) -> bool:
-    """Whether a convolution is one of 3 x 3 at stride 1, large enough for Winograd to be faster."""
+    """Whether a convolution is one of 3 x 3 at stride 1 whose points fit into scratch memory."""
     sizes = task.sizes
     return (
         sizes.kernel == (TAPS, TAPS)
@@ -32,6 +32,12 @@ def takes_winograd(task: Task) -> bool:
         and sizes.dilation == (1, 1)
         and task.channels + _output_block(task) <= _most_rows()
     )
+
+
+def tiles_of(task: Task) -> int:
+    """How many tiles the results of all images are cut into."""
+    rows, columns = (-(-n // TILE) for n in task.sizes.out)
+    return task.images * rows * columns
 
 
 def _most_rows() -> int:
@@ -174,9 +180,8 @@ def _operands(
     words += ["scratch_word", "out_word" if "weight_word" in given else "weight_word"]
     values.update((name, number) for number, name in enumerate(words))
     tile_rows, tile_columns = (-(-n // TILE) for n in task.sizes.out)
-    tiles = task.images * tile_rows * tile_columns
-    values.update(tile_rows=tile_rows, tile_columns=tile_columns, tiles=tiles)
-    values["blocks"] = -(-tiles // BLOCK)
+    values.update(tile_rows=tile_rows, tile_columns=tile_columns, tiles=tiles_of(task))
+    values["blocks"] = -(-values["tiles"] // BLOCK)
     sizes, channels, outputs = task.sizes, task.channels, task.outputs
     taps = TAPS * TAPS * 4
     values["weight_lane"], values["weight_unit"] = channels * taps, taps

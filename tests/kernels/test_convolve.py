@@ -235,6 +235,7 @@ def test_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert convolve.prefers_winograd(job, F32)
     assert not convolve.prefers_winograd(job, F64)
     assert not convolve.prefers_winograd(job._replace(channels=3), F32)
+    assert not convolve.prefers_winograd(task(1, 1, 256, 256, (8, 8)), F32)
     monkeypatch.setenv("ARGAND_WINOGRAD", "off")
     assert not convolve.prefers_winograd(job, F32)
     assert convolve.convolution(job, F32).path != "winograd"
