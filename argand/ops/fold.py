@@ -291,7 +291,7 @@ def reduce_launcher(
     if results == 0:
         return lambda *ptrs: allocate(0) if len(kinds) == 1 else [allocate(0) for _ in kinds]
     types = [s.dtype for s in sources]
-    parts = _parts(total, results, ordered)
+    parts = _parts(total, results, _units(space))
     if parts > 1:
         first = _kernel(fold.partial, types, space, [e.dtype for e in fold.lift], parts, [])
         return _two_stages(first, fold, parts, outputs, numbers)
@@ -309,11 +309,23 @@ def reduce_launcher(
     return several
 
 
-def _parts(total: int, results: int, ordered: bool) -> int:
+def _units(space: _Space) -> int:
+    """How many results, or tiles of results, a kernel could share among threads."""
+    results = prod(n for n, _ in space.kept)
+    if not space.reduced or _runs_along(space.kept, space.reduced):
+        return results
+    return results // space.kept[-1][0] * -(-space.kept[-1][0] // TILE)
+
+
+def _parts(total: int, results: int, units: int) -> int:
     """Into how many parts to cut each result's elements so that threads have work."""
-    if total < 65_536 or results >= 64:
+    if total < 65_536 or units >= 64:
         return 1
-    return int(min(64, max(2, total // (16_384 * max(1, results // 16)))))
+    wanted = min(64, total // (16_384 * max(1, units // 16)))
+    return int(max(1, min(wanted, total // (8 * results))))  # what is gathered again stays little
+
+
+TILE = 256  # results side by side, where vectors run across them
 
 
 def _two_stages(
@@ -360,13 +372,13 @@ def _kernel(
     outer_kept = kept if along else kept[:-1]
     count = prod(n for n, _ in reduced)
     length = reduced[-1][0]
-    tile, tiles = _tile(length) if along else (256, 1)
+    tile, tiles = _tile(length) if along else (TILE, 1)
     rows = count // length if along and length else count
-    kept_tiles = -(-inner_kept[0] // 256) if not along else 1
+    kept_tiles = -(-inner_kept[0] // TILE) if not along else 1
     if along:
         head = [parts, rows if length else 0, tiles, length, tile, 1, 1]
     else:
-        head = [parts, rows, 1, max(length, 1), 256, kept_tiles, inner_kept[0]]
+        head = [parts, rows, 1, max(length, 1), TILE, kept_tiles, inner_kept[0]]
     parameters = head + [n for n, _ in outer_kept] + [n for n, _ in reduced[:-1]]
     for i in range(len(sizes)):
         parameters += [strides[i] for _, strides in (*outer_kept, *reduced, inner_kept)]
