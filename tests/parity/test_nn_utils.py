@@ -204,3 +204,26 @@ def lazy_modules(t: ModuleType) -> Any:
         found.append(y if isinstance(y, str) else [list(y.shape), y.abs().sum().item()])
         found.append([repr(layer), len(layer._forward_pre_hooks)])
     return found
+
+
+@scenario
+def orthogonal_matrices(t: ModuleType) -> Any:
+    tools, found = importlib.import_module(f"{t.__name__}.nn.utils.parametrizations"), []
+    for shape in ((3, 3), (2, 4), (4, 2)):
+        for kind in (None, "cayley", "householder", "matrix_exp"):
+            t.manual_seed(0)
+            layer = tools.orthogonal(t.nn.Linear(*shape), orthogonal_map=kind)
+            x = t.randn(5, shape[0])
+            layer(x).square().sum().backward()
+            original = layer.parametrizations.weight.original
+            found.append([repr(layer), values(layer.weight), values(original.grad.abs() > 1e-4)])
+            with t.no_grad():
+                original += 0.1 * t.ones(original.shape)
+            found.append(values(layer.weight) if kind != "householder" else 0)
+            free = t.nn.Linear(*shape)
+            found.append(
+                attempt(lambda: values(tools.orthogonal(
+                    free, orthogonal_map=kind, use_trivialization=False).weight))  # noqa: B023
+            )  # fmt: skip
+    bad = [{"orthogonal_map": "other"}, {"name": "bias"}, {"name": "other"}]
+    return [*found, [attempt(lambda: tools.orthogonal(t.nn.Linear(2, 2), **b)) for b in bad]]  # noqa: B023

@@ -1,4 +1,4 @@
-"""Well-known parametrizations: weight norm and spectral norm."""
+"""Well-known parametrizations: weight norm, spectral norm and orthogonal matrices."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from argand.nn.utils.norms import (
     weight_matrix,
     without_dim,
 )
+from argand.nn.utils.orthogonal import orthogonal as orthogonal
 from argand.nn.utils.parametrize import register_parametrization
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import argand
@@ -62,7 +62,8 @@ class ParametrizationList(ModuleList):
         super().__init__(modules)
         self.unsafe = unsafe
         kept = original.detach().clone()
-        with argand.no_grad():
+        value = original
+        with argand.no_grad(), suppress(NotImplementedError):  # a map that cannot be inverted
             value = self._inverted(original)
         self.is_tensor = isinstance(value, Tensor)
         if isinstance(value, Tensor):
