@@ -189,6 +189,25 @@ def dropout3d(
     return _of_channels(3, input, p, training, inplace)
 
 
+def gumbel_softmax(
+    logits: Any, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Any:
+    """A random sample of a class, softened by the temperature `tau` (Jang et al., 2017).
+
+    With `hard` the result is one-hot, and its gradient that of the soft one.
+
+    >>> import argand
+    >>> argand.nn.functional.gumbel_softmax(argand.zeros(3), hard=True).sum()
+    tensor(1.)
+    """
+    noise = -argand.empty_like(logits).exponential_().log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    chosen = soft.detach().max(dim, keepdim=True)[1]
+    return argand.zeros_like(logits).scatter_(dim, chosen, 1.0) - soft.detach() + soft
+
+
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """``input1[i] * weight[k, i, j] * input2[j]``, summed over i and j, plus ``bias[k]``.
 

@@ -31,3 +31,12 @@ def test_nothing_happens_in_evaluation() -> None:
     x = argand.randn(2, 3, 4)
     for layer in (nn.Dropout1d(), nn.AlphaDropout(), nn.FeatureAlphaDropout()):
         np.testing.assert_array_equal(layer.eval()(x).numpy(), x.numpy())
+
+
+def test_gumbel_softmax_is_one_hot_with_a_soft_gradient() -> None:
+    argand.manual_seed(0)
+    logits = argand.randn(5, 4, requires_grad=True)
+    out = F.gumbel_softmax(logits, hard=True)
+    np.testing.assert_allclose(np.sort(out.detach().numpy(), 1)[:, -1], np.ones(5), 1e-6)
+    (out * argand.arange(4.0)).sum().backward()
+    assert (logits.grad.abs().sum(1) > 0).all().item()
