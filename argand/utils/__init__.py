@@ -2,3 +2,4 @@
 
 from argand.utils import checkpoint as checkpoint
 from argand.utils import data as data
+from argand.utils import dlpack as dlpack
