@@ -13,7 +13,7 @@ their words are the state's address, two numbers, and the address of the output:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 
 from argand.dtypes import dtype
 from argand.kernels import target
@@ -63,13 +63,13 @@ def _refill() -> str:
     """Make the next 624 numbers; each needs its follower, and the one 397 places further on."""
     w = Writer()
     for start, stop, far in ((0, _COUNT - _FAR, _FAR), (_COUNT - _FAR, _COUNT - 1, _FAR - _COUNT)):
-        _vectors(w, str(start), str(stop), lambda at, n, far=far: _twist(w, at, far, 1, n))
-    _twist(w, str(_COUNT - 1), _FAR - _COUNT, 1 - _COUNT, 1)
+        _vectors(w, str(start), str(stop), partial(_twist, w, far=far))
+    _twist(w, str(_COUNT - 1), 1, far=_FAR - _COUNT, following=1 - _COUNT)
     w.line(f"store i32 0, ptr {w.address('%state', _COUNT, 'i32')}")
     return _defined("internal void @NAME.refill(ptr %state)", w)
 
 
-def _twist(w: Writer, at: str, far: int, following: int, lanes: int) -> None:
+def _twist(w: Writer, at: str, lanes: int, *, far: int, following: int = 1) -> None:
     kind = f"<{lanes} x i32>"
     here = w.address("%state", at, "i32")
     places = here, w.address(here, following, "i32"), w.address(here, far, "i32")

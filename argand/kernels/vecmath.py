@@ -304,7 +304,8 @@ def hypot(a: Expr, b: Expr) -> Expr:
 
 
 _EXPANDED = (
-    scaled, exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, normal_cdf, sin, cos, pow,
+    scaled, exp, exp2, expm1, log, log2, log10, log1p, tanh, sigmoid, erf, normal_cdf, sin, cos,
+    pow,
     hypot,
 )  # fmt: skip
 EXPANSIONS: dict[str, Callable[..., Expr]] = {f.__name__: f for f in _EXPANDED}

@@ -15,6 +15,7 @@ from argand.ops.arrays import as_array, from_array, new
 from argand.ops.copies import compact, copier
 from argand.ops.create import Options, fill, full_of
 from argand.ops.function import composite, operation
+from argand.ops.gather import rows_added, rows_at
 from argand.ops.history import check_written, is_recorded
 from argand.ops.inplace import finish
 from argand.ops.lookup import move, spread_index
@@ -34,10 +35,30 @@ def get_item(x: Any, index: Any) -> Any:
     """``x[index]`` with PyTorch's rules."""
     if type(index) is int:
         return select(x, 0, index)
+    if isinstance(index, TensorBase) and _is_plain(index.form) and x.form.numel:
+        try:
+            return slices_at(x, index)
+        except IndexError:  # a negative position, or none at all
+            pass
     view, advanced = _basic(x, _parts(index))
     if not advanced:
         return view if view is not x else view_of_self(x)
     return take_at(view, advanced)
+
+
+def _is_plain(form: Layout) -> bool:
+    return form.dtype is dtypes.int64 and form.ndim == 1
+
+
+@operation(as_method=False, as_function=False, graph_name="index")
+def slices_at(input: Any, index: Any) -> Any:
+    """The slices of the first dimension at the positions of a vector, none of them negative."""
+    return rows_at.body(input, 0, index)
+
+
+@slices_at.vjp(saves="index")
+def _slices_at_vjp(g: Any, out: Any, input: Any, index: Any) -> Any:
+    return rows_added(g, 0, index, input.shape[0]), None
 
 
 def set_item(x: Any, index: Any, value: Any) -> None:
