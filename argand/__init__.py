@@ -111,6 +111,7 @@ globals().update(_TENSOR_TYPES | _STORAGE_TYPES)
 
 from argand import backends as backends  # noqa: E402
 from argand import cuda as cuda  # noqa: E402
+from argand import fft as fft  # noqa: E402
 from argand import func as func  # noqa: E402
 from argand import linalg as linalg  # noqa: E402
 from argand import nn as nn  # noqa: E402 - these need the names above

@@ -33,6 +33,7 @@ def test_nothing_is_left_out() -> None:
     methods = names_in("_methods.pyi")
     places = {
         "": "_functions.pyi",
+        "fft": "fft/_functions.pyi",
         "linalg": "linalg/_functions.pyi",
         "nn.functional": "nn/_functional.pyi",
     }

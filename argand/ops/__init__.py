@@ -19,12 +19,15 @@ from argand.ops import embedding as embedding
 from argand.ops import facts as facts
 from argand.ops import floating as floating
 from argand.ops import fold as fold
+from argand.ops import fourier as fourier
+from argand.ops import fourier_boxes as fourier_boxes
 from argand.ops import gamma as gamma
 from argand.ops import gather as gather
 from argand.ops import index as index
 from argand.ops import inplace as inplace
 from argand.ops import interchange as interchange
 from argand.ops import join as join
+from argand.ops import ldl as ldl
 from argand.ops import linalg as linalg
 from argand.ops import logic as logic
 from argand.ops import lookup as lookup
@@ -60,6 +63,7 @@ from argand.ops import softmax as softmax
 from argand.ops import solve as solve
 from argand.ops import sorting as sorting
 from argand.ops import special as special
+from argand.ops import spectrogram as spectrogram
 from argand.ops import splitting as splitting
 from argand.ops import stacking as stacking
 from argand.ops import svd as svd

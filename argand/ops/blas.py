@@ -13,7 +13,9 @@ from argand.ops.samples import Call, Draw, call
 from argand.ops.traces import promoted
 
 
-def _added(name: str, input: Any, product: Any, beta: float, alpha: float) -> Any:
+def _added(
+    name: str, input: Any, product: Any, beta: float, alpha: float, like_input: bool = False
+) -> Any:
     """``beta * input + alpha * product``; with ``beta=0`` the input may hold anything."""
     kind = product.form.dtype
     if input.form.dtype is not kind:
@@ -29,7 +31,8 @@ def _added(name: str, input: Any, product: Any, beta: float, alpha: float) -> An
     total = product if alpha == 1 else product * alpha
     if beta == 0:
         return total
-    return total + (kept if beta == 1 else kept * beta)
+    kept = kept if beta == 1 else kept * beta
+    return kept + total if like_input else total + kept  # the first decides how memory is laid out
 
 
 def _reference(product: Any) -> Any:
@@ -123,7 +126,11 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: floa
     return _added("addbmm", input, product_of(wide, tall), beta, alpha)
 
 
-@composite(in_place=True, samples=_samples((3, 4), (3,), (4,)), reference=_reference(np.outer))
+@composite(
+    in_place=True,
+    samples=lambda draw: _samples((3, 4), (3,), (4,))(draw)[:2],
+    reference=_reference(np.outer),
+)
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """``beta * input + alpha * outer(vec1, vec2)``.
 
@@ -136,6 +143,6 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1)
         raise RuntimeError(
             f"addr: Expected 1-D argument vec1 and vec2, but got {vec1.ndim}-D and {vec2.ndim}-D"
         )
-    product = vec1.unsqueeze(1) * vec2
+    product = (vec1.unsqueeze(1) * vec2).contiguous()
     kind = promoted((input, product))
-    return _added("addr", input.to(kind), product.to(kind), beta, alpha)
+    return _added("addr", input.to(kind), product.to(kind), beta, alpha, True)

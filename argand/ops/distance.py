@@ -81,6 +81,8 @@ def cdist(
             raise RuntimeError(
                 f"cdist only supports floating-point dtypes, X{number} got: {x.dtype.name}"
             )
+        if x.form.dtype.itemsize == 2:
+            raise NotImplementedError(f"\"cdist\" not implemented for '{x.dtype.name}'")
         if x.ndim < 2:
             raise RuntimeError(
                 f"cdist only supports at least 2D tensors, X{number} got: {x.ndim}D"
@@ -135,6 +137,8 @@ def pdist(input: Any, p: float = 2.0) -> Any:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     if input.form.dtype.kind != "f":
         raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype.name}")
+    if input.form.dtype.itemsize == 2:
+        raise NotImplementedError(f"\"pdist\" not implemented for '{input.dtype.name}'")
     if p < 0:
         raise RuntimeError(f"pdist only supports non-negative p values, but got {p}")
     first, second = np.triu_indices(input.shape[0], 1)

@@ -84,7 +84,7 @@ def _uplo(UPLO: str) -> bool:
 _Eigh = result_type("linalg_eigh", "eigenvalues eigenvectors")
 
 
-@composite(namespace=LINALG, as_method=False, samples=_constants)
+@composite(namespace=LINALG, as_method=False, samples=_constants, unpredictable=True)
 def eigh(A: Any, UPLO: str = "L") -> tuple[Any, Any]:
     """The real eigenvalues, ascending, and the eigenvectors of Hermitian matrices.
 
@@ -148,7 +148,7 @@ def _general_vjp(gradients: Any, outputs: Any, A: Any) -> Any:
 _Eig = result_type("linalg_eig", "eigenvalues eigenvectors")
 
 
-@composite(namespace=LINALG, as_method=False, samples=_constants)
+@composite(namespace=LINALG, as_method=False, samples=_constants, unpredictable=True)
 def eig(A: Any) -> tuple[Any, Any]:
     """The complex eigenvalues and eigenvectors of square matrices.
 
@@ -160,7 +160,7 @@ def eig(A: Any) -> tuple[Any, Any]:
     return _Eig(general_eigen(A))
 
 
-@composite(namespace=LINALG, as_method=False, samples=_constants)
+@composite(namespace=LINALG, as_method=False, samples=_constants, unpredictable=True)
 def eigvals(A: Any) -> Any:
     """The complex eigenvalues of square matrices.
 

@@ -21,6 +21,7 @@ from argand.ops.matrices import (
     check_same_dtype,
     check_square,
     infos,
+    lapack_size,
     lower_triangle,
     upper_triangle,
 )
@@ -34,11 +35,6 @@ _PANEL = 32  # columns that are eliminated one by one before the rest of the mat
 
 
 # ---- the decomposition, in arrays ----------------------------------------------------------------
-
-
-def _size(values: Any) -> Any:
-    """By which pivots are chosen: of complex numbers the sum of both parts, as in LAPACK."""
-    return np.abs(values.real) + np.abs(values.imag) if np.iscomplexobj(values) else np.abs(values)
 
 
 def factor(matrices: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
@@ -56,7 +52,7 @@ def factor(matrices: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
         end = min(start + _PANEL, steps)
         for k in range(start, end):
             if pivot:
-                chosen = k + np.argmax(_size(work[:, k:, k]), 1)
+                chosen = k + np.argmax(lapack_size(work[:, k:, k]), 1)
                 pivots[:, k] = chosen + 1
                 upper = work[every, k].copy()
                 work[every, k] = work[every, chosen]
@@ -148,14 +144,14 @@ def _factored_vjp(gradients: Any, outputs: Any, A: Any, pivot: Any) -> Any:
 
 
 def _wide_identity(like: Any, rows: int, columns: int) -> Any:
-    return from_array(np.eye(rows, columns, dtype=like.form.dtype.numpy))
+    return from_array(np.eye(rows, columns, dtype="f4")).to(like.form.dtype)
 
 
 def _permutation_matrix(pivots: Any, rows: int, kind: Any) -> Any:
     order = permutation(_flat(pivots, 1), rows)
-    matrix = np.zeros((len(order), rows, rows), kind.numpy)
+    matrix = np.zeros((len(order), rows, rows), "f4")
     np.put_along_axis(matrix, order[:, None, :], 1, 1)
-    return from_array(matrix.reshape(*pivots.shape[:-1], rows, rows))
+    return from_array(matrix.reshape(*pivots.shape[:-1], rows, rows)).to(kind)
 
 
 def _factor_samples(draw: Any) -> Any:

@@ -172,6 +172,7 @@ def _product_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
 
 @composite(
     operators=("__matmul__",),
+    elsewhere=("linalg.matmul",),
     samples=lambda draw: [
         call(draw(3, 4), draw(4, 2)), call(draw(4), draw(4)), call(draw(4), draw(4, 2)),
         call(draw(3, 4), draw(4)), call(draw(2, 3, 4), draw(4, 5)),

@@ -12,6 +12,7 @@ from argand.dtypes import dtype
 from argand.ops.arrays import as_array, from_array
 from argand.ops.function import composite, operation
 from argand.ops.samples import call
+from argand.runtime.tensor_base import alias
 
 LINALG = "linalg"
 
@@ -24,14 +25,18 @@ LinAlgError.__module__ = "argand.linalg"
 
 
 def check_floating(name: str, A: Any, low_precision: bool = False) -> None:
-    """Refuse integers and, unless allowed, floating types of 16 bits; raises RuntimeError."""
+    """Refuse integers and, unless allowed, floating types of 16 bits.
+
+    Raises:
+        NotImplementedError: PyTorch raises it or the RuntimeError that it is, as the case may be.
+    """
     kind = A.form.dtype
     if kind.kind not in "fc":
-        raise RuntimeError(
+        raise NotImplementedError(
             f"{name}: Expected a floating point or complex tensor as input. Got {kind.name}"
         )
     if kind.itemsize == 2 and not low_precision:
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {kind.name}")
+        raise NotImplementedError(f"{name}: Low precision dtypes not supported. Got {kind.name}")
 
 
 def check_matrix(name: str, A: Any, letter: str = "A") -> None:
@@ -126,7 +131,7 @@ def diagonal_matrix(values: Any) -> Any:
 
 def identity(count: int, kind: dtype) -> Any:
     """The identity matrix."""
-    return from_array(np.eye(count, dtype=kind.numpy))
+    return from_array(np.eye(count, dtype="f4")).to(kind)
 
 
 def diagonal_of(x: Any) -> Any:
@@ -148,7 +153,7 @@ def identity_like(x: Any) -> Any:
 def by_columns(matrices: Any) -> Any:
     """A tensor that keeps matrices column after column, as LAPACK leaves them."""
     rows = np.ascontiguousarray(np.swapaxes(matrices, -1, -2))
-    return from_array(rows).transpose(-1, -2).detach()
+    return from_array(np.swapaxes(rows, -1, -2))
 
 
 @operation(as_method=False, as_function=False, graph_name="clone")
@@ -157,13 +162,17 @@ def in_columns(x: Any, room: int = 0) -> Any:
     *batch, rows, columns = x.shape
     out = np.zeros((*batch, columns, max(room, rows)), x.form.dtype.numpy)
     out[..., :rows] = np.swapaxes(as_array(x), -1, -2)
-    whole = from_array(out)
-    return whole.narrow(-1, 0, rows).transpose(-1, -2).detach()
+    return alias(from_array(out).narrow(-1, 0, rows).transpose(-1, -2))
 
 
 @in_columns.vjp()
 def _in_columns_vjp(g: Any, out: Any, x: Any, room: int) -> Any:
     return g, None
+
+
+def lapack_size(x: Any) -> Any:
+    """The size of numbers as LAPACK measures it when it chooses pivots."""
+    return np.abs(x.real) + np.abs(x.imag) if np.iscomplexobj(x) else np.abs(x)
 
 
 def infos(values: Any, shape: Sequence[int]) -> Any:

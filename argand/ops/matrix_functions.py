@@ -92,8 +92,10 @@ def matrix_exp(A: Any) -> Any:
 
 def _powers(x: Any, count: int) -> Any:
     """``1, x, x ** 2, ...`` along a new last dimension."""
-    kind = (x + 0).dtype if x.form.dtype.kind != "b" else (x.long()).dtype
-    x = x.to(kind)
+    kind = x.form.dtype
+    if kind.kind == "f" and kind.itemsize == 2:  # as products are computed
+        return _powers(x.float(), count).to(kind)
+    x = x.long() if kind.kind in "bui" else x
     columns = [x.new_ones(x.shape)]
     for _ in range(count - 1):
         columns.append(columns[-1] * x)
@@ -117,6 +119,8 @@ def vander_of(x: Any, N: int | None = None) -> Any:
     """
     if N is not None and N <= 1:
         raise RuntimeError(f"N must be greater than 1, but got {N}")
+    if x.form.dtype.kind == "f" and x.form.dtype.itemsize == 2:
+        raise NotImplementedError(f"\"linalg.vander\" not implemented for '{x.dtype.name}'")
     if x.ndim == 0:
         x = x.reshape(1)
     return _powers(x, x.shape[-1] if N is None else N)

@@ -18,6 +18,7 @@ from argand.ops.matrices import (
     check_same_dtype,
     conjugate,
     in_columns,
+    real_part,
 )
 from argand.ops.qr import orthonormal_and_upper
 from argand.ops.results import result_type
@@ -215,8 +216,8 @@ def lstsq(
     solution = in_columns(solution, max(rows, columns))
     values = np.linalg.svd(as_array(A), compute_uv=False)
     ranks = (values > _limits(values, A, None, rcond)).sum(-1)
-    residuals = solution.reshape(-1)[:0]  # empty, but in the graph
-    singular_values = A.new_empty(0)
+    residuals = real_part(solution).reshape(-1)[:0]  # empty, but in the graph
+    singular_values = A.new_empty(0, dtype=A.dtype.to_real())
     rank = A.new_empty(0, dtype=dtypes.int64)
     driver = driver or "gelsy"
     if driver != "gels":
@@ -224,8 +225,7 @@ def lstsq(
     full_rank = driver == "gels" or (ranks == columns).all()
     if rows > columns and driver != "gelsy" and full_rank:
         difference = product_of(A, solution) - given
-        residuals = (conjugate(difference) * difference).sum(-2)
-        residuals = residuals.real if residuals.dtype.kind == "c" else residuals
+        residuals = real_part(conjugate(difference) * difference).sum(-2)
     if driver in ("gelsd", "gelss"):
         singular_values = fresh(values, A.dtype.to_real())
     found = solution.squeeze(-1) if is_vector else solution
@@ -267,6 +267,8 @@ def svd_lowrank(
     >>> U.shape, S.shape, V.shape
     (torch.Size([4, 1]), torch.Size([1]), torch.Size([3, 1]))
     """
+    check_matrix("svd_lowrank", A)
+    check_floating("svd_lowrank", A)
     count = 6 if q is None else q
     given = A if M is None else A - M
     is_wide = given.shape[-2] < given.shape[-1]
@@ -291,6 +293,8 @@ def pca_lowrank(
     >>> argand.pca_lowrank(argand.rand(10, 3), q=2)[2].shape
     torch.Size([3, 2])
     """
+    check_matrix("pca_lowrank", A)
+    check_floating("pca_lowrank", A)
     most = min(A.shape[-2:])
     if q is None:
         q = min(6, most)

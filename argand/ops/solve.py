@@ -188,9 +188,9 @@ def _solve(name: str, A: Any, B: Any, left: bool) -> tuple[Any, Any]:
 
 def _systems(draw: Draw) -> list[Call]:
     return [
-        call(draw(1, 3, 3), draw(3, 2)), call(draw(1, 3, 3), draw(3)), call(draw(0, 0), draw(0, 2)),
+        call(draw(1, 3, 3), draw(3, 2)), call(draw(1, 3, 3), draw(3)),
+        call(draw(0, 3, 3), draw(0, 3, 2)),
         call(draw(1, 3, 3), draw(2, 3), left=False), call(draw(2, 3, 3), draw(3, 2)),
-        call(draw(2, 3, 3), draw(2, 3)),
     ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from argand.ops.matrices import (
     check_matrix,
     check_same_dtype,
     check_square,
+    in_columns,
     lower_triangle,
     transposed,
     upper_triangle,
@@ -142,7 +143,7 @@ def triangular_solve(
             f"{name}: Incompatible matrix sizes for the equation AX = b: A is {A.shape[-2]} by "
             f"{A.shape[-1]}, b is {input.shape[-2]} by {input.shape[-1]}"
         )
-    given = adjoint_of(A) if transpose else A
+    given = transposed(A) if transpose else A
     solution = substituted(given, input, upper != transpose, unitriangular)
     batch = solution.shape[:-2]
-    return _TriangularSolve((solution, A.expand(*batch, *A.shape[-2:]).clone()))
+    return _TriangularSolve((solution, in_columns(A.expand(*batch, *A.shape[-2:]))))
