@@ -530,6 +530,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
         kind = dtypes.int64 if whole else _Defaults.float_dtype
     if kind.kind == "c":
         raise NotImplementedError(f'"arange" not implemented for \'{kind.name}\'')
+    if kind is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -537,6 +539,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
     count = max(0, math.ceil((end - start) / step))
     out = new(dense(kind, (count,)))
     if count:
+        if kind.kind in "iu":
+            start, step = int(start), int(step)
         _ramp_plan(out.form)(start, step, out.ptr)
     return options.finish(out)
 
@@ -566,6 +570,8 @@ def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
         raise NotImplementedError("\"linspace\" not implemented for 'bool'")
     if kind.kind == "u" and min(start, end) < 0:
         raise RuntimeError(f"linspace: a value cannot be converted to {kind.name} without overflow")
+    if kind.kind in "iu":
+        start, end = int(start), int(end)
     wide = kind is dtypes.float64 or kind.kind != "f"
     work: Any = np.float64 if wide else np.float32
     if kind.kind == "c":
