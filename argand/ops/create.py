@@ -200,9 +200,7 @@ def fill(x: Any, value: Any) -> Any:
     if layout.numel == 0:
         return x
     if isinstance(value, complex) and layout.dtype.kind != "c":
-        raise RuntimeError(
-            f"value {value} cannot be converted to type {layout.dtype.name} without overflow"
-        )
+        raise RuntimeError(f"{value} cannot be converted to {layout.dtype.name} without overflow")
     negative = isinstance(value, float) and math.copysign(1, value) < 0  # -0.0 is not all zero bits
     if layout.dense and value == 0 and not negative and layout.nbytes < LARGE:
         ctypes.memset(x.ptr, 0, layout.nbytes)
@@ -539,9 +537,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
     count = max(0, math.ceil((end - start) / step))
     out = new(dense(kind, (count,)))
     if count:
-        if kind.kind in "iu":
-            start, step = int(start), int(step)
-        _ramp_plan(out.form)(start, step, out.ptr)
+        whole = kind.kind in "iu"
+        _ramp_plan(out.form)(int(start) if whole else start, int(step) if whole else step, out.ptr)
     return options.finish(out)
 
 
@@ -563,8 +560,7 @@ def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
         raise RuntimeError(f"number of steps must be non-negative, but got {steps}")
     options = Options(**kwargs)
     kind = options.kind or _Defaults.float_dtype
-    is_complex = isinstance(start, complex) or isinstance(end, complex)
-    if is_complex and options.kind is None:
+    if options.kind is None and isinstance(start + end, complex):
         kind = kind.to_complex()
     if kind.kind == "b":
         raise NotImplementedError("\"linspace\" not implemented for 'bool'")
@@ -572,10 +568,8 @@ def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
         raise RuntimeError(f"linspace: a value cannot be converted to {kind.name} without overflow")
     if kind.kind in "iu":
         start, end = int(start), int(end)
-    wide = kind is dtypes.float64 or kind.kind != "f"
-    work: Any = np.float64 if wide else np.float32
-    if kind.kind == "c":
-        work = kind.numpy.type
+    wide = kind is dtypes.float64 or kind.kind in "iu"
+    work: Any = np.float64 if wide else np.float32 if kind.kind == "f" else kind.numpy.type
     index = np.arange(steps)
     step = work((end - start) / (steps - 1)) if steps > 1 else work(0)
     first = work(start) + index.astype(work) * step
