@@ -9,6 +9,7 @@ from argand.ops import blas as blas
 from argand.ops import cholesky as cholesky
 from argand.ops import complex as complex
 from argand.ops import convolution as convolution
+from argand.ops import counting as counting
 from argand.ops import create as create
 from argand.ops import determinant as determinant
 from argand.ops import diagonals as diagonals
@@ -71,4 +72,5 @@ from argand.ops import tapering as tapering
 from argand.ops import transcendental as transcendental
 from argand.ops import triangular as triangular
 from argand.ops import unfold as unfold
+from argand.ops import unique as unique
 from argand.ops import viewing as viewing
