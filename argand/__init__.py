@@ -114,6 +114,7 @@ from argand import cuda as cuda  # noqa: E402
 from argand import fft as fft  # noqa: E402
 from argand import func as func  # noqa: E402
 from argand import linalg as linalg  # noqa: E402
+from argand import masked as masked  # noqa: E402
 from argand import nn as nn  # noqa: E402 - these need the names above
 from argand import optim as optim  # noqa: E402
 from argand import random as random  # noqa: E402

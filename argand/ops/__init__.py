@@ -11,8 +11,10 @@ from argand.ops import complex as complex
 from argand.ops import convolution as convolution
 from argand.ops import counting as counting
 from argand.ops import create as create
+from argand.ops import cumulative as cumulative
 from argand.ops import determinant as determinant
 from argand.ops import diagonals as diagonals
+from argand.ops import differences as differences
 from argand.ops import distance as distance
 from argand.ops import eigen as eigen
 from argand.ops import einsum as einsum
@@ -53,6 +55,7 @@ from argand.ops import reduce as reduce
 from argand.ops import rejection as rejection
 from argand.ops import repeating as repeating
 from argand.ops import resample as resample
+from argand.ops import restride as restride
 from argand.ops import rounding as rounding
 from argand.ops import row_norm as row_norm
 from argand.ops import sampling as sampling
@@ -67,6 +70,7 @@ from argand.ops import special as special
 from argand.ops import spectrogram as spectrogram
 from argand.ops import splitting as splitting
 from argand.ops import stacking as stacking
+from argand.ops import statistics as statistics
 from argand.ops import svd as svd
 from argand.ops import tapering as tapering
 from argand.ops import transcendental as transcendental
