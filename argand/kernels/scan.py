@@ -1,7 +1,7 @@
 """Running sums and products along rows that lie one behind the other.
 
-Parameters: the length of a row. Words of a call: addresses of the input and of the output. A unit of
-work is a row. Floats are accumulated as doubles, as PyTorch does.
+Parameters: the length of a row. Words of a call: addresses of the input and of the output. A unit
+of work is a row. Floats are accumulated as doubles, as PyTorch does.
 """
 
 from __future__ import annotations

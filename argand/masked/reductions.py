@@ -124,28 +124,28 @@ def argmax(
     input: Any, dim: int | None = None, *, keepdim: bool | None = False,
     dtype: dtype | None = None, mask: Any = None,
 ) -> Any:  # fmt: skip
-    """Where the largest element is of those where the mask is true.
+    """Where the largest element is of those where the mask is true; in the type of `input`.
 
     >>> import argand
     >>> argand.masked.argmax(argand.tensor([1, 9, 4]), mask=argand.tensor([True, False, True]))
     tensor(2)
     """
     kind = dtype or input.dtype
-    return filled(input, mask, lowest(kind), kind).argmax(dim, bool(keepdim))
+    return filled(input, mask, lowest(kind), kind).argmax(dim, bool(keepdim)).to(kind)
 
 
 def argmin(
     input: Any, dim: int | None = None, *, keepdim: bool | None = False,
     dtype: dtype | None = None, mask: Any = None,
 ) -> Any:  # fmt: skip
-    """Where the smallest element is of those where the mask is true.
+    """Where the smallest element is of those where the mask is true; in the type of `input`.
 
     >>> import argand
     >>> argand.masked.argmin(argand.tensor([3, 0, 4]), mask=argand.tensor([True, False, True]))
     tensor(0)
     """
     kind = dtype or input.dtype
-    return filled(input, mask, highest(kind), kind).argmin(dim, bool(keepdim))
+    return filled(input, mask, highest(kind), kind).argmin(dim, bool(keepdim)).to(kind)
 
 
 def logsumexp(

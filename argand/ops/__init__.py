@@ -20,6 +20,7 @@ from argand.ops import eigen as eigen
 from argand.ops import einsum as einsum
 from argand.ops import embedding as embedding
 from argand.ops import facts as facts
+from argand.ops import filling as filling
 from argand.ops import floating as floating
 from argand.ops import fold as fold
 from argand.ops import fourier as fourier
@@ -55,7 +56,6 @@ from argand.ops import reduce as reduce
 from argand.ops import rejection as rejection
 from argand.ops import repeating as repeating
 from argand.ops import resample as resample
-from argand.ops import restride as restride
 from argand.ops import rounding as rounding
 from argand.ops import row_norm as row_norm
 from argand.ops import sampling as sampling

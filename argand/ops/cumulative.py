@@ -12,6 +12,7 @@ from argand.dtypes import dtype
 from argand.kernels import jit
 from argand.kernels.scan import scan_kernel
 from argand.ops.arrays import as_array, from_array, new, owned
+from argand.ops.copies import compact
 from argand.ops.dims import normalize_dim
 from argand.ops.function import composite, operation
 from argand.ops.gather import elements_at
@@ -26,6 +27,7 @@ from argand.runtime.layout import dense
 _CumMax = result_type("cummax", "values indices")
 _CumMin = result_type("cummin", "values indices")
 _KERNELS = (dtypes.float32, dtypes.float64, dtypes.int64)
+_SAFE = 60.0  # exponentials of this are far from the largest float32
 _plans: dict[Any, memory.Plan] = {}
 
 
@@ -35,6 +37,11 @@ def _samples(draw: Draw) -> Iterable[Call]:
     yield call(draw(2, 3, 4), -2)
     yield call(draw(), 0)
     yield call(draw(0, 3), 0)
+
+
+def _wide_samples(draw: Draw) -> Iterable[Call]:
+    if str(draw.kind) != "torch.bool":  # whose sums are integers: they have no in-place form
+        yield from _samples(draw)
 
 
 def _along(function: Any) -> Any:
@@ -53,15 +60,19 @@ def _added_up(input: Any, dtype: dtype | None) -> Any:
 
 def _scanned(operation: str, input: Any, dim: int) -> Any:
     kind = input.form.dtype
-    if input.form.contiguous and dim == input.ndim - 1 and kind in _KERNELS and input.form.numel:
+    if dim == input.ndim - 1 and kind in _KERNELS and input.form.numel:
+        input = input if input.form.contiguous else compact.body(input)
         out = new(dense(kind, input.form.shape))
         _scan_plan(operation, input).run(input.ptr, out.ptr)
         return out
+    if kind.kind == "b" and input.form.numel:
+        raise NotImplementedError(f'"cum{operation}" not implemented for \'bool\'')
     function = np.add if operation == "sum" else np.multiply
     if kind in (dtypes.float16, dtypes.bfloat16):
         wide = as_array(input.detach().float())
         return from_array(np.ascontiguousarray(function.accumulate(wide, dim))).to(kind)
-    return owned(function.accumulate(as_array(input), dim), kind)
+    array = as_array(input)
+    return owned(function.accumulate(array, dim, array.dtype), kind)
 
 
 def _scan_plan(operation: str, input: Any) -> memory.Plan:
@@ -93,7 +104,7 @@ def _running_sum_vjp(g: Any, out: Any, input: Any, dim: int) -> Any:
     return running_sum(g.flip(dim), dim).flip(dim), None
 
 
-@composite(in_place=True, samples=_samples, reference=_along(np.cumsum))
+@composite(out="typed", in_place=True, samples=_wide_samples, reference=_along(np.cumsum))
 def cumsum(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """The sum of each element and those before it in a dimension.
 
@@ -130,7 +141,7 @@ def _running_product_vjp(g: Any, out: Any, input: Any, dim: int) -> Any:
     return plain + at_first, None
 
 
-@composite(in_place=True, samples=_samples, reference=_along(np.cumprod))
+@composite(out="typed", in_place=True, samples=_wide_samples, reference=_along(np.cumprod))
 def cumprod(input: Any, dim: int, *, dtype: dtype | None = None) -> Any:
     """The product of each element and those before it in a dimension.
 
@@ -149,13 +160,18 @@ def running_logsumexp(input: Any, dim: int) -> Any:
     kind = input.form.dtype
     half = kind in (dtypes.float16, dtypes.bfloat16)
     array = as_array(input.detach().float() if half else input)
-    found = np.logaddexp.accumulate(array.astype("f8"), dim)
+    with np.errstate(all="ignore"):
+        found = np.logaddexp.accumulate(array.astype("f8"), dim)
     return from_array(np.ascontiguousarray(found, array.dtype)).to(kind)
 
 
 @running_logsumexp.vjp(saves="input out")
 def _running_logsumexp_vjp(g: Any, out: Any, input: Any, dim: int) -> Any:
-    """``exp(x[i]) * sum over j >= i of g[j] exp(-out[j])``, by logarithms of both signs of `g`."""
+    """``exp(x[i]) * sum over j >= i of g[j] exp(-out[j])``; by logarithms where that overflows."""
+    low, high = (f(as_array(out.detach().double())) for f in (np.min, np.max))
+    if high - low < _SAFE:
+        tail = running_sum((g * (high - out).exp()).flip(dim), dim).flip(dim)
+        return tail * (input - high).exp(), None
     parts = []
     for share in (g, -g):
         tail = running_logsumexp((_log_of_positive(share) - out).flip(dim), dim).flip(dim)
@@ -213,7 +229,7 @@ def _extrema_reference(function: Any) -> Any:
     def reference(x: Any, dim: int) -> Any:
         if not x.ndim:
             return x, np.zeros((), "i8")
-        return function.accumulate(x, dim), _running_places(x, dim, function)
+        return function.accumulate(x, dim), _running_places(x, dim % x.ndim, function)
 
     return reference
 

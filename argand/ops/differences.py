@@ -54,6 +54,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
 def _gradient_along(x: Any, at: int, spacing: Any, edge_order: int) -> Any:
     """Second-order differences inside, one-sided ones of `edge_order` at both ends."""
     size = x.shape[at]
+    coordinates = spacing
 
     def part(first: int, length: int) -> Any:
         return x.narrow(at, first if first >= 0 else size + first, length)
@@ -66,7 +67,9 @@ def _gradient_along(x: Any, at: int, spacing: Any, edge_order: int) -> Any:
             left = -1.5 * part(0, 1) + 2 * part(1, 1) - 0.5 * part(2, 1)
             right = 1.5 * part(-1, 1) - 2 * part(-2, 1) + 0.5 * part(-3, 1)
         return cat.body([left / spacing, inner, right / spacing], at)
-    steps = diff.body(spacing.to(x.dtype) if spacing.form.dtype.kind not in "fc" else spacing)
+    steps = diff.body(
+        coordinates if coordinates.form.dtype.kind in "fc" else coordinates.to(x.dtype)
+    )
     shape = [-1 if d == at else 1 for d in range(x.ndim)]
     a, b = steps[:-1].reshape(shape), steps[1:].reshape(shape)
     first, last = steps[:1].reshape(shape), steps[-1:].reshape(shape)
@@ -78,8 +81,9 @@ def _gradient_along(x: Any, at: int, spacing: Any, edge_order: int) -> Any:
     if edge_order == 1:
         left, right = (part(1, 1) - part(0, 1)) / first, (part(-1, 1) - part(-2, 1)) / last
     else:
-        left = _one_sided(first, steps[1:2].reshape(shape), part(0, 1), part(1, 1), part(2, 1))
-        right = -_one_sided(last, steps[-2:-1].reshape(shape), part(-1, 1), part(-2, 1), part(-3, 1))
+        second, third = steps[1:2].reshape(shape), steps[-2:-1].reshape(shape)
+        left = _one_sided(first, second, part(0, 1), part(1, 1), part(2, 1))
+        right = -_one_sided(last, third, part(-1, 1), part(-2, 1), part(-3, 1))
     return cat.body([left, inner, right], at)
 
 

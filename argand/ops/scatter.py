@@ -473,10 +473,10 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     shape = (*input.shape[:at], once.form.numel, *input.shape[at + 1 :])
     where = spread_index(once, shape, at)
     filled = written_at(input, at, where, value.to(input.dtype).expand(shape))
-    return _ordered_like(filled, input)
+    return ordered_like(filled, input)
 
 
-def _ordered_like(x: Any, like: Any) -> Any:
+def ordered_like(x: Any, like: Any) -> Any:
     """The row-major `x` with its dimensions in memory as those of `like`."""
     strides = elementwise_strides(like.form.shape, [like.form])
     if strides == x.form.strides:
@@ -531,7 +531,7 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
         flat = combined_at(flat, 0, where, values, "sum", True)
     else:
         flat = written_at(flat, 0, where, values)
-    return _ordered_like(flat.reshape(input.shape), input)
+    return ordered_like(flat.reshape(input.shape), input)
 
 
 def _masked_reference(x: Any, mask: Any, source: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from argand import dtypes
 from argand.ops.arrays import as_array, from_array
 from argand.ops.dims import normalize_dim
 from argand.ops.function import composite
@@ -20,7 +21,9 @@ _AMinMax = result_type("aminmax", "min max")
 
 
 @composite(
-    samples=lambda draw: [call(draw(3, 4)), call(draw(3, 4), dim=1), call(draw(3, 4), dim=0, keepdim=True)],
+    samples=lambda draw: [
+        call(draw(3, 4)), call(draw(3, 4), dim=1), call(draw(3, 4), dim=0, keepdim=True),
+    ],
     reference=lambda x, dim=None, keepdim=False: (
         x.min(dim, keepdims=keepdim), x.max(dim, keepdims=keepdim)
     ),
@@ -113,6 +116,7 @@ def _nan_samples(draw: Draw) -> Iterable[Call]:
 
 
 @composite(
+    out="typed",
     samples=_nan_samples,
     reference=lambda x, dim=None, keepdim=False: np.nansum(x, dim, keepdims=keepdim),
 )
@@ -125,6 +129,8 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     if input.form.dtype.kind == "c":
         raise RuntimeError("nansum does not support complex inputs")
+    if dtype is dtypes.bool_ and input.is_floating_point():
+        raise NotImplementedError("\"nansum\" not implemented for 'bool'")
     return sum.body(_present(input), dim, keepdim, dtype=dtype)
 
 
@@ -260,12 +266,12 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     if maxnorm < 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
     if input.ndim < 2:
-        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim}")
     at = normalize_dim(dim, input.ndim)
     rest = tuple(d for d in range(input.ndim) if d != at)
     norms = input.norm(p, rest, True)
     factor = (maxnorm / (norms + 1e-7)).masked_fill(norms <= maxnorm, 1)
-    return input * factor
+    return input.contiguous() * factor
 
 
 _MODES = {"sum": "sum", "mean": "sum", "max": "amax", "min": "amin", "prod": "prod"}

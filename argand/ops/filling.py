@@ -1,94 +1,16 @@
-"""Making tensors with given strides, and a few more ways to fill and shape them."""
+"""More ways to make and to fill tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from argand.ops.arrays import new
 from argand.ops.create import Options, _copy_in, _number, full_of
 from argand.ops.function import composite
 from argand.ops.record import _Defaults
 from argand.ops.samples import call
-from argand.runtime.layout import dense, strided
-from argand.runtime.tensor_base import TensorBase, make
-
-
-def _empty_with(size: Sequence[int], stride: Sequence[int], kind: Any) -> Any:
-    if len(size) != len(stride):
-        raise RuntimeError(
-            f"empty_strided: dimensionality of sizes ({len(size)}) must match dimensionality of "
-            f"strides ({len(stride)})"
-        )
-    if any(s < 0 for s in stride):
-        raise RuntimeError(f"empty_strided: strides must not be negative, but got {list(stride)}")
-    layout = strided(kind, tuple(size), tuple(stride))
-    _, high = layout.span()
-    room = new(dense(kind, (high + 1,)))
-    return make(room.buffer, layout, room.ptr)
-
-
-@composite(
-    out="",
-    as_method=False,
-    unpredictable=True,
-    samples=lambda draw: [call((2, 3), (1, 2)), call((2,), (3,), dtype=draw.kind), call((), ())],
-)
-def empty_strided(size: Sequence[int], stride: Sequence[int], **kwargs: Any) -> Any:
-    """A tensor with these sizes and strides, whose elements are whatever the memory held.
-
-    >>> import argand
-    >>> argand.empty_strided((2, 3), (1, 2)).stride()
-    (1, 2)
-    """
-    options = Options(**kwargs)
-    return options.finish(_empty_with(size, stride, options.kind or _Defaults.float_dtype))
-
-
-@composite(
-    out="",
-    as_function=False,
-    unpredictable=True,
-    samples=lambda draw: [call(draw(2), (2, 3), (1, 2)), call(draw(2), (), ())],
-)
-def new_empty_strided(
-    input: Any, size: Sequence[int], stride: Sequence[int], **kwargs: Any
-) -> Any:
-    """`empty_strided` with the type of `input`.
-
-    >>> import argand
-    >>> argand.ones(1).new_empty_strided((2, 3), (1, 2)).stride()
-    (1, 2)
-    """
-    options = Options(**kwargs)
-    return options.finish(_empty_with(size, stride, options.kind or input.form.dtype))
-
-
-@composite(
-    out="",
-    as_method=False,
-    unpredictable=True,
-    samples=lambda draw: [call((2, 3, 4), (2, 0, 1)), call((), (), dtype=draw.kind)],
-)
-def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], **kwargs: Any) -> Any:
-    """An uninitialized tensor whose dimensions lie in memory in the given order.
-
-    >>> import argand
-    >>> argand.empty_permuted((2, 3, 4), (2, 0, 1)).stride()
-    (3, 1, 6)
-    """
-    if sorted(physical_layout) != list(range(len(size))):
-        raise RuntimeError(
-            f"empty_permuted: physical_layout must be a permutation of {len(size)} dimensions, but "
-            f"got {list(physical_layout)}"
-        )
-    options = Options(**kwargs)
-    kind = options.kind or _Defaults.float_dtype
-    room = new(dense(kind, [size[d] for d in physical_layout]))
-    back = [list(physical_layout).index(d) for d in range(len(size))]
-    return options.finish(room.permute(back))
+from argand.runtime.tensor_base import TensorBase
 
 
 @composite(
@@ -151,11 +73,14 @@ def fill(input: Any, value: Any) -> Any:
             "fill only supports 0-dimension value tensor but got tensor with "
             f"{value.ndim} dimensions."
         )
+    if not isinstance(value, TensorBase):
+        value = _number("fill", value)
     return input.clone().fill_(value)
 
 
 @composite(
     out="",
+    as_method=False,
     samples=lambda draw: [call(draw(2, 3).clone(), draw(3, 2))],
     unpredictable=True,
 )
