@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from argand.autograd.grad_mode import mode
-from argand.ops.record import to_number
+from argand.ops.record import GIVEN, to_number
 from argand.runtime.tensor_base import TensorBase, current_type
 
 _new = object.__new__
@@ -24,15 +24,21 @@ def is_foreign(value: Any) -> bool:
 def unary_call(record: Any) -> Callable[..., Any]:
     """A call with one tensor: the look-up of a plan, and as little else as possible."""
     fast, kind = record.fast, current_type
+    plans = record.plans if record.has_one_number and record.check is None else {}
 
     def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs or not isinstance(input, TensorBase):
+        if kwargs or len(args) > 1 or not isinstance(input, TensorBase):
             return record(input, *args, **kwargs)
-        plan = fast.get((input.form,))
-        if plan is None:
-            return record.apply((input,), record._static)
+        if args:
+            plan = plans.get((input.form, type(args[0]), GIVEN))
+            if plan is None or input.node is not None:
+                return record(input, *args)
+        else:
+            plan = fast.get((input.form,))
+            if plan is None:
+                return record.apply((input,), record._static)
         out = _new(kind[0])
-        out.buffer = buffer = plan.new(input.ptr)
+        out.buffer = buffer = plan.new(input.ptr, *args)
         out.ptr = buffer.ptr
         out.form = plan.form
         out.node = out.grad = out.base = None
@@ -75,20 +81,22 @@ def binary_call(record: Any, operator: bool = False) -> Callable[..., Any]:
 def binary_in_place(record: Any) -> Callable[..., Any]:
     """A change of a tensor by another operand, outside of any graph."""
     plans = record.writes
+    setting = next(iter(record.defaults), "") if record.has_one_number else ""
 
     def call(input: TensorBase, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 1:
+        if len(args) != 1 or (kwargs and (len(kwargs) > 1 or setting not in kwargs)):
             return record.apply_in_place(*record._bind((input, *args), kwargs))
         (other,) = args
         tensor = isinstance(other, TensorBase)
-        plan = plans.get((input.form, other.form if tensor else type(other)))
+        number = (kwargs[setting],) if kwargs else ()
+        plan = plans.get((input.form, other.form if tensor else type(other), *map(type, number)))
         if plan is None or (tensor and other.buffer is input.buffer and other is not input):
-            return record.apply_in_place((input, other), record._static)
+            return record.apply_in_place(*record._bind((input, other), kwargs))
         if (
             input.node is not None or input.base is not None or (tensor and other.node is not None)
         ) and mode.enabled:
-            return record.apply_in_place((input, other), record._static)
-        plan.run(input.ptr, other.ptr if tensor else other, input.ptr)
+            return record.apply_in_place(*record._bind((input, other), kwargs))
+        plan.run(input.ptr, other.ptr if tensor else other, *number, input.ptr)
         input.buffer.version += 1
         return input
 

@@ -22,15 +22,15 @@ from argand.ops.fitting import fit, pass_on, vanishing
 from argand.ops.history import check_overlap, check_written, is_recorded, rebase
 from argand.ops.outputs import check_cast, check_not_recorded, check_out, check_same, fit_out
 from argand.ops.plans import map_plan
-from argand.ops.record import NUMBERS, Record, _Defaults, camel, describe, to_number
+from argand.ops.record import GIVEN, NUMBERS, Record, _Defaults, camel, describe, to_number
 from argand.ops.samples import ANY, operands
 from argand.ops.traces import (
     Derivative,
     Trace,
+    arranged,
     derivative,
     derivative_by_output,
     derived_trace,
-    ordered,
     promoted,
     symbol_of,
 )
@@ -58,13 +58,14 @@ WHOLE = "iub"
 class MapPlan:
     """A prepared kind of call."""
 
-    __slots__ = ("new", "run", "form", "layouts", "trace", "gradients")
+    __slots__ = ("new", "run", "form", "layouts", "trace", "gradients", "ordered")
 
     def __init__(self, trace: Trace, layouts: Sequence[Layout]) -> None:
         self.trace = trace
         self.layouts = tuple(layouts)
         self.form = layouts[0]
         self.gradients: dict[int, Gradient | None] = {}
+        self.ordered = arranged(trace)
         self.new: Callable[..., Any] = _no_output
         self.run: Callable[..., None] = _no_output
 
@@ -124,7 +125,8 @@ class Elementwise(Record):
         self.writes: dict[Any, MapPlan] = {}  # the same, for changes of the first operand
         self._static = tuple(self.defaults.values())
         annotations = body.__annotations__
-        self._travels = tuple([annotations.get(n) in ("float", float) for n in self.defaults])
+        kinds_of = [annotations.get(name) for name in self.defaults]
+        self._moving = [i for i, kind in enumerate(kinds_of) if kind in ("float", float)]
 
     # ---- calling --------------------------------------------------------------------------
 
@@ -138,13 +140,11 @@ class Elementwise(Record):
 
     def _bind(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         values = self.bind(args, kwargs)
-        settings = values[self.arity :]
-        if not any(self._travels):
-            return tuple(values[: self.arity]), tuple(settings)
-        for i, (name, value) in enumerate(zip(self.defaults, settings)):
-            if self._travels[i] and type(value) not in NUMBERS:
-                settings[i] = self._number(name, value)
-        return tuple(values[: self.arity]), tuple(settings)
+        for i in self._moving:
+            value = values[self.arity + i]
+            if type(value) not in NUMBERS:
+                values[self.arity + i] = self._number(self.parameters[self.arity + i], value)
+        return tuple(values[: self.arity]), tuple(values[self.arity :])
 
     def _number(self, name: str, value: Any) -> Any:
         """The value of a setting as a Python number."""
@@ -162,15 +162,15 @@ class Elementwise(Record):
         """Operands and settings, with the numbers among the settings moved to the operands."""
         if self.check is not None:
             self.check(operands, static)
-        if static == self._static or not any(self._travels):
+        if static == self._static or not self._moving:
             return operands, static
-        moved, left = [], []
-        for travels, default, value in zip(self._travels, self._static, static):
-            if travels and value != default:
-                moved.append(value)
-                left.append(GIVEN)
+        moved, left = [], list(static)
+        for i in self._moving:
+            if static[i] == self._static[i]:
+                left[i] = self._static[i]
             else:
-                left.append(default if travels else value)
+                moved.append(static[i])
+                left[i] = GIVEN
         return (*operands, *moved), tuple(left)
 
     def apply(self, operands: tuple[Any, ...], static: tuple[Any, ...] = ()) -> Any:
@@ -185,10 +185,10 @@ class Elementwise(Record):
             plan = self.plans.get(key) or self._prepare(key, operands, static)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
         if len(plan.layouts) == 1:
-            outputs: tuple[Any, ...] = (make(plan.new(*ordered(words, plan.trace)), plan.form),)
+            outputs: tuple[Any, ...] = (make(plan.new(*plan.ordered(words)), plan.form),)
         else:
             outputs = tuple(make(allocate(x.nbytes), x) for x in plan.layouts)
-            plan.run(*ordered(words, plan.trace), *(o.ptr for o in outputs))
+            plan.run(*plan.ordered(words), *(o.ptr for o in outputs))
         for x in operands:
             if isinstance(x, TensorBase) and x.node is not None:
                 if mode.enabled:
@@ -237,6 +237,11 @@ class Elementwise(Record):
         if static == self._static and len(plan.layouts) == 1 and self._is_plain(plan):
             self.fast[key[: len(operands)]] = plan
         return plan
+
+    @property
+    def has_one_number(self) -> bool:
+        """Whether the only setting is a number that travels with the call."""
+        return len(self.defaults) == 1 and self._moving == [0]
 
     def _is_plain(self, plan: MapPlan) -> bool:
         """Whether calls need neither a check nor other words than their arguments.
@@ -404,17 +409,16 @@ class Elementwise(Record):
         recorded = is_recorded(self.name, target, others)
         if plan is None:
             plan = self._plan_into(target, operands, static)
-            if len(operands) == 2 and static == self._static and self._is_plain(plan):
-                other = operands[1]
-                kind = other.form if isinstance(other, TensorBase) else type(other)
-                self.writes[target.form, kind] = plan
+            if static in (self._static, (GIVEN,)) and self._is_plain(plan):
+                kinds = [x.form if isinstance(x, TensorBase) else type(x) for x in others]
+                self.writes[(target.form, *kinds)] = plan
         if others:
             check_overlap(self.name, target, others)
         if recorded:
             node = target.node
             given = self._kept(plan, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
-        plan.run(*ordered(words, plan.trace), target.ptr)
+        plan.run(*plan.ordered(words), target.ptr)
         target.buffer.version += 1
         if recorded:
             self.attach(plan, given, (target,))
@@ -473,7 +477,7 @@ class Elementwise(Record):
         plan = self._plan_into(out, operands, static)
         check_overlap(self.name, out, operands)
         words = [x.ptr if isinstance(x, TensorBase) else x for x in operands]
-        plan.run(*ordered(words, plan.trace), out.ptr)
+        plan.run(*plan.ordered(words), out.ptr)
         out.buffer.version += 1
         return out
 
@@ -484,7 +488,6 @@ def _key_into(out: TensorBase, operands: Sequence[Any], static: tuple[Any, ...])
 
 
 _UNKNOWN: Any = object()
-GIVEN: Any = object()  # the value of a setting that travels with the call
 
 
 def number_type(value: Any, work: dtype, setting: bool) -> dtype:

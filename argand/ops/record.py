@@ -18,6 +18,7 @@ from argand.runtime.tensor_base import TensorBase
 _VAR_POSITIONAL = 0x04  # CPython's flag of a function with ``*parameters``
 _VAR_KEYWORDS = 0x08  # and of one with ``**keywords``
 NUMBERS: tuple[type[Any], ...] = (bool, int, float, complex)
+GIVEN: Any = object()  # the value of a setting that travels with the call
 Either = Any  # the type of results that are one tensor or several, as the arguments ask
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from argand import dtypes
@@ -60,16 +61,28 @@ def promoted(operands: Sequence[Any]) -> dtype:
     return dtypes.result_of(dimensioned, zero_dim, number)
 
 
-def ordered(words: list[Any], trace: Trace) -> list[Any]:
-    """Addresses first, then numbers, as kernels expect them."""
-    if not trace.scalars:
-        return words
+def arranged(trace: Trace) -> Callable[[list[Any]], list[Any]]:
+    """How the words of a call are brought in the order that kernels expect: addresses first."""
     tensors = set(trace.inputs)
-    numbers = [w for i, w in enumerate(words) if i not in tensors]
     if trace.has_complex_numbers:
-        numbers = [part for w, kind in zip(numbers, trace.scalars)
-                   for part in ((w.real, w.imag) if kind.kind == "c" else (w,))]  # fmt: skip
-    return [words[i] for i in trace.inputs] + numbers
+        return partial(_in_parts, trace)
+    if not trace.scalars or trace.inputs == tuple(range(len(trace.inputs))):
+        return _as_they_are
+    others = [i for i in range(len(tensors) + len(trace.scalars)) if i not in tensors]
+    order = (*trace.inputs, *others)
+    return lambda words: [words[i] for i in order]
+
+
+def _as_they_are(words: list[Any]) -> list[Any]:
+    return words
+
+
+def _in_parts(trace: Trace, words: list[Any]) -> list[Any]:
+    """Complex numbers travel as two words."""
+    numbers = [w for i, w in enumerate(words) if i not in trace.inputs]
+    parts = [part for w, kind in zip(numbers, trace.scalars)
+             for part in ((w.real, w.imag) if kind.kind == "c" else (w,))]  # fmt: skip
+    return [words[i] for i in trace.inputs] + parts
 
 
 def derivative(
