@@ -40,10 +40,33 @@ def get_item(x: Any, index: Any) -> Any:
             return slices_at(x, index)
         except IndexError:  # a negative position, or none at all
             pass
+    view = _plain_view(x, index) if type(index) is tuple else None
+    if view is not None:
+        return view
     view, advanced = _basic(x, _parts(index))
     if not advanced:
         return view if view is not x else view_of_self(x)
     return take_at(view, advanced)
+
+
+def _plain_view(x: Any, index: tuple[Any, ...]) -> Any:
+    """``x[index]`` for ints, slices and None that fit; None where it takes more to say."""
+    dim, view = 0, x
+    for part in index:
+        kind = type(part)
+        if part is None:
+            view = view.unsqueeze(dim)
+            dim += 1
+        elif dim >= view.form.ndim:
+            return None
+        elif kind is slice:
+            view = _slice(view, dim, part)
+            dim += 1
+        elif kind is int:
+            view = _select_index(view, dim, part)
+        else:
+            return None
+    return None if view is x else view
 
 
 def _is_plain(form: Layout) -> bool:
@@ -198,6 +221,8 @@ def _select_index(x: Any, dim: int, index: int) -> Any:
 
 
 def _slice(x: Any, dim: int, part: slice) -> Any:
+    if part.start is None and part.stop is None and part.step is None:
+        return x
     size = x.form.shape[dim]
     if part.step is not None and part.step <= 0:
         raise ValueError(f"slice: step must be greater than zero, but got {part.step} (see flip)")
