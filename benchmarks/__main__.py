@@ -11,7 +11,10 @@ import benchmarks
 from benchmarks.interleave import compare
 from benchmarks.report import Failure, Row, header, line, summary
 
-NAMES = ("processes", "size", "overhead", "matmul", "elementwise", "training", "operations")
+NAMES = (
+    "processes", "size", "overhead", "matmul", "convolution", "elementwise", "training",
+    "operations",
+)  # fmt: skip
 
 
 def main() -> int:

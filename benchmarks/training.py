@@ -34,7 +34,20 @@ def regression(torch: Any) -> Call:
     return step_of(model, torch.nn.MSELoss(), optimizer, inputs, 2 * inputs)
 
 
+def convolutions(torch: Any) -> Call:
+    nn = torch.nn
+    inputs, targets = torch.rand(64, 3, 24, 24), torch.randint(0, 10, (64,))
+    model = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(64 * 6 * 6, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    return step_of(model, nn.CrossEntropyLoss(), optimizer, inputs, targets)
+
+
 WORKS = [
     Work("perceptron 784-128-10, batch of 64, Adam", perceptron, 3.0),
     Work("linear regression of 5 points, SGD", regression, 1.5),
+    Work("CNN 3x24x24, 32 and 64 channels, batch of 64", convolutions, 1.8),
 ]
