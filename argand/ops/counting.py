@@ -72,6 +72,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
         return from_array(np.bincount(places.astype("i8"), minlength=minlength))
     if weights.form.numel != input.form.numel:
         raise RuntimeError("weights should be 1-d and have the same length as input")
+    if weights.form.dtype.kind == "c":
+        raise NotImplementedError(f'"bincount" not implemented for \'{weights.form.dtype.name}\'')
     kind = weights.form.dtype if weights.form.dtype is dtypes.float32 else dtypes.float64
     found = np.bincount(places.astype("i8"), as_array(weights.to(kind)), minlength)
     return fresh(found, kind)

@@ -125,7 +125,11 @@ def running_product(input: Any, dim: int) -> Any:
 
 @running_product.vjp(saves="input out")
 def _running_product_vjp(g: Any, out: Any, input: Any, dim: int) -> Any:
-    """``sum over j >= i of g[j] out[j] / x[i]``; at a zero, the products leave it out."""
+    """``sum over j >= i of g[j] out[j] / x[i]``; at a zero, the products leave it out.
+
+    Of complex numbers both factors are conjugated.
+    """
+    input, out = input.conj(), out.conj()
     zero = input == 0
     if not zero.any().item():
         return running_sum((g * out).flip(dim), dim).flip(dim) / input, None

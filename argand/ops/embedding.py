@@ -61,7 +61,8 @@ def add_up(g: Any, indices: Any, count: int, skipped: int) -> Any:
     columns = g.form.shape[-1]
     table = fill(new(dense(g.form.dtype, (count, columns))), 0)
     if g.form.numel:
-        rows = dense(g.form.dtype, (indices.form.numel, columns))
+        parts = 2 if g.form.dtype.kind == "c" else 1  # which add up one by one
+        rows = dense(g.form.dtype.to_real(), (indices.form.numel, parts * columns))
         _adder(rows)(indices.ptr, g.ptr, table.ptr)
         if skipped >= 0:
             as_array(table)[skipped] = 0
