@@ -78,6 +78,9 @@ def _read(args: Sequence[Any]) -> tuple[list[Any], list[Labels], Labels | None]:
     equation, *operands = args
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = list(operands[0])
+    for i, x in enumerate(operands):
+        if not isinstance(x, TensorBase):
+            raise TypeError(f"einsum(): operand {i} must be a Tensor, not {type(x).__name__}")
     left, arrow, right = equation.partition("->")
     parts = left.split(",")
     if len(parts) != len(operands):
@@ -183,12 +186,15 @@ def _narrowed(x: Any, labels: Labels, sizes: dict[int, int]) -> tuple[Any, Label
     return x.squeeze(tuple(ones)), [n for i, n in enumerate(labels) if i not in ones]
 
 
-def _summed(x: Any, labels: Labels, kept: set[int]) -> tuple[Any, Labels]:
-    """The sum over the labels that nobody else needs."""
+def _summed(
+    x: Any, labels: Labels, kept: set[int], keeps_type: bool = False
+) -> tuple[Any, Labels]:
+    """The sum over the labels that nobody else needs; of integers it is int64, or of their type."""
     gone = [i for i, n in enumerate(labels) if n not in kept]
     if not gone:
         return x, labels
-    return x.sum(gone, dtype=x.dtype), [n for n in labels if n in kept]
+    total = x.sum(gone, dtype=x.dtype if keeps_type else None)
+    return total, [n for n in labels if n in kept]
 
 
 def _laid_out(x: Any, labels: Labels, groups: Sequence[Labels], sizes: dict[int, int]) -> Any:
@@ -202,22 +208,28 @@ def _contracted(
 ) -> tuple[Any, Labels]:
     """The sum of products of two operands, as matrix products."""
     (x, of_x), (y, of_y) = a, b
-    x, of_x = _summed(x, of_x, kept | set(of_y))
-    y, of_y = _summed(y, of_y, kept | set(of_x))
-    batch = [n for n in of_x if n in of_y and n in kept]
     inner = [n for n in of_x if n in of_y and n not in kept]
+    x, of_x = _summed(x, of_x, kept | set(of_y), bool(inner))
+    y, of_y = _summed(y, of_y, kept | set(of_x), bool(inner))
+    batch = [n for n in of_x if n in of_y and n in kept]
     left = [n for n in of_x if n not in of_y]
     right = [n for n in of_y if n not in of_x]
     labels = batch + left + right
-    if inner:
-        x = _laid_out(x, of_x, (batch, left, inner), sizes)
-        y = _laid_out(y, of_y, (batch, inner, right), sizes)
-        product = product_of(x, y) if batch else product_of(x[0], y[0])
-    else:
-        x = _laid_out(x, of_x, (batch, left), sizes).unsqueeze(2)
-        y = _laid_out(y, of_y, (batch, right), sizes).unsqueeze(1)
-        product = x * y
+    if not inner:
+        return _aligned(x, of_x, labels) * _aligned(y, of_y, labels), labels
+    x = _laid_out(x, of_x, (batch, left, inner), sizes)
+    y = _laid_out(y, of_y, (batch, inner, right), sizes)
+    product = product_of(x, y) if batch else product_of(x[0], y[0])
     return product.reshape([sizes[n] for n in labels]), labels
+
+
+def _aligned(x: Any, labels: Labels, wanted: Labels) -> Any:
+    """With a dimension per wanted label, of size 1 for those that the operand has not."""
+    x = x.permute([labels.index(n) for n in wanted if n in labels])
+    for d, label in enumerate(wanted):
+        if label not in labels:
+            x = x.unsqueeze(d)
+    return x
 
 
 def _best_pair(
@@ -284,8 +296,5 @@ def einsum(*args: Any) -> Any:
         second, first = pairs.pop(j), pairs.pop(i)
         kept = set(result).union(*(labels for _, labels in pairs))
         pairs.append(_contracted(first, second, kept, sizes))
-    x, labels = pairs[0]
-    gone = [i for i, n in enumerate(labels) if n not in result]
-    if gone:
-        x, labels = x.sum(gone), [n for n in labels if n in result]
+    x, labels = _summed(*pairs[0], set(result))
     return x.permute([labels.index(n) for n in result])

@@ -258,6 +258,11 @@ def lu_unpack(
         )
     rows, columns = LU_data.shape[-2:]
     k = min(rows, columns)
+    if unpack_pivots and LU_pivots.shape != (*LU_data.shape[:-2], k):
+        raise RuntimeError(
+            f"lu_unpack: the pivots must have the shape {[*LU_data.shape[:-2], k]} that belongs to "
+            f"matrices of shape {list(LU_data.shape)}, but got {list(LU_pivots.shape)}"
+        )
     P = L = U = LU_data.new_empty(0)
     if unpack_pivots:
         P = _permutation_matrix(LU_pivots, rows, LU_data.dtype)
@@ -268,7 +273,7 @@ def lu_unpack(
     return _Unpacked((P, L, U))
 
 
-@composite(samples=lambda draw: [call(draw(3, 3)), call(draw(2, 4, 3))])
+@composite(out="cast", samples=lambda draw: [call(draw(3, 3)), call(draw(2, 4, 3))])
 def lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Either:
     """As `linalg.lu_factor`, and never refusing singular matrices.
 

@@ -70,7 +70,10 @@ def _exponential_vjp(g: Any, out: Any, A: Any) -> tuple[Any]:
 
 @composite(
     elsewhere=("linalg.matrix_exp",),
-    samples=lambda draw: [call(draw(3, 3)), call(draw(2, 2, 2)), call(draw(0, 0))],
+    samples=lambda draw: [
+        call(draw(3, 3, low=-0.5, high=0.5)), call(draw(2, 2, 2, low=-0.5, high=0.5)),
+        call(draw(0, 0)),
+    ] if draw.kind.itemsize > 2 else [],  # of 16 bits PyTorch's results are far off
     reference=_exp_reference,
 )
 def matrix_exp(A: Any) -> Any:
@@ -119,6 +122,10 @@ def vander_of(x: Any, N: int | None = None) -> Any:
     """
     if N is not None and N <= 1:
         raise RuntimeError(f"N must be greater than 1, but got {N}")
+    if x.form.dtype.kind == "b":
+        raise RuntimeError(
+            "linalg.vander supports floating point, complex, and integer tensors, but got bool"
+        )
     if x.form.dtype.kind == "f" and x.form.dtype.itemsize == 2:
         raise NotImplementedError(f"\"linalg.vander\" not implemented for '{x.dtype.name}'")
     if x.ndim == 0:

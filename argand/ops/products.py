@@ -253,8 +253,8 @@ def kron(input: Any, other: Any) -> Any:
     """
     rank = max(input.ndim, other.ndim)
     sizes = [[1] * (rank - x.ndim) + list(x.shape) for x in (input, other)]
-    a = input.contiguous().reshape([n for size in sizes[0] for n in (size, 1)])
-    b = other.contiguous().reshape([n for size in sizes[1] for n in (1, size)])
+    a = input.reshape([n for size in sizes[0] for n in (size, 1)])
+    b = other.reshape([n for size in sizes[1] for n in (1, size)])
     return (a * b).reshape([m * n for m, n in zip(*sizes)])
 
 

@@ -121,7 +121,7 @@ def stft(
     if center and align_to_window:
         raise RuntimeError("stft: align_to_window should only be set when center = false")
     if input.dtype.kind not in "fc" or input.ndim not in (1, 2):
-        raise RuntimeError(
+        raise NotImplementedError(
             f"stft: expected a 1D or 2D tensor of floating point or complex values, but got "
             f"{input.dtype.name} of shape {list(input.shape)}"
         )
