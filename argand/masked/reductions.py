@@ -158,9 +158,10 @@ def logsumexp(
     >>> argand.masked.logsumexp(argand.zeros(3), 0, mask=argand.tensor([True, False, True]))
     tensor(0.6931)
     """
-    kind = dtype or (input.dtype if input.dtype.is_floating_point else argand.float32)
+    kind = dtype or input.dtype
     dims = normalize_dims("masked.logsumexp", dim, input.ndim)
-    return filled(input, mask, -math.inf, kind).logsumexp(dims, keepdim)
+    neutral = -math.inf if kind.is_complex else lowest(kind)
+    return filled(input, mask, neutral, kind).logsumexp(dims, keepdim).to(kind)
 
 
 def _counted(input: Any, dim: Any, keepdim: bool, mask: Any) -> Any:
@@ -235,7 +236,7 @@ def _spread(
         kind = argand.float32
     x = input.to(kind)
     centered = x - mean(x, dim, keepdim=True, mask=mask)
-    squares = (centered * centered.conj()).real if x.is_complex() else centered * centered
+    squares = centered * centered.conj() if x.is_complex() else centered * centered
     total = sum(squares, dim, keepdim=keepdim, mask=mask)
     left = (_counted(input, dim, keepdim, mask) - correction).clamp(min=0)
     return total / left

@@ -190,7 +190,7 @@ def _log_of_positive(x: Any) -> Any:
 
 @composite(
     samples=lambda draw: list(_samples(draw)) if draw.floating else [],
-    reference=_along(lambda x, dim: np.logaddexp.accumulate(x, dim)),
+    reference=_along(lambda x, dim: np.log(np.cumsum(np.exp(x), dim))),
 )
 def logcumsumexp(input: Any, dim: int) -> Any:
     """The logarithm of the sum of exponentials of each element and those before it.
@@ -200,10 +200,15 @@ def logcumsumexp(input: Any, dim: int) -> Any:
     tensor([0.0000, 0.6931])
     """
     kind = input.form.dtype
-    if kind.kind != "f":
+    if kind.kind not in "fc":
         raise NotImplementedError(f'"logcumsumexp" not implemented for \'{kind.name}\'')
     at = normalize_dim(dim, input.ndim)
-    return running_logsumexp(input, at) if input.ndim else input.clone()
+    if not input.ndim or not input.form.numel:
+        return input.clone()
+    if kind.kind == "f":
+        return running_logsumexp(input, at)
+    top = input.detach().real.amax(at, True)
+    return (input - top).exp().cumsum(at).log() + top
 
 
 # ---- extrema ------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, **kwargs: Any
         raise RuntimeError(f"number of steps must be non-negative, but got {steps}")
     options = Options(**kwargs)
     kind = options.kind or _Defaults.float_dtype
+    if kind.kind in "ui":
+        first, last = int(first), int(last)
     if kind.kind == "b":
         raise NotImplementedError("\"logspace\" not implemented for 'bool'")
     with np.errstate(all="ignore"):

@@ -13,8 +13,9 @@ from argand.ops.arrays import as_array, from_array
 from argand.ops.copies import compact
 from argand.ops.create import Options, full_of
 from argand.ops.dims import normalize_dim
-from argand.ops.function import composite, operation
+from argand.ops.function import changing, composite, operation
 from argand.ops.gather import check_places, elements_at, flat_positions, places
+from argand.ops.history import check_written, is_recorded
 from argand.ops.lookup import move, positions, spread_index
 from argand.ops.record import describe
 from argand.ops.samples import Call, Draw, call
@@ -244,6 +245,26 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """
     return _scattered("scatter_add", input, dim, index, src, "sum")
 
+
+def _write_directly(record: Any, mode: str) -> None:
+    """Let ``name_`` write into the memory of its first argument where no gradient is wanted."""
+    general, name = changing(record), record.name
+
+    def method(self: Any, dim: int, index: Any, src: Any = None, **named: Any) -> Any:
+        plain = isinstance(src, TensorBase) and src.buffer is not self.buffer and not named
+        if not (plain and self.ndim and index.ndim) or is_recorded(name, self, (src,)):
+            return general(self, dim, index, src, **named)
+        check_written(f"{name}_", self.form)
+        at, where, part = _prepared(name, self, dim, index, src)
+        move(name, mode, where, part, self, at)
+        self.buffer.version += 1
+        return self
+
+    record.in_place_form(method)
+
+
+_write_directly(scatter, "set")
+_write_directly(scatter_add, "sum")
 
 REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 _NUMPY = {
