@@ -283,10 +283,13 @@ def _reduce_along(nest: _Nest, bases: Sequence[str], part: str) -> list[str]:
     rest = w.let(f"and i64 {w.let(f'sub i64 {end}, {begin}')}, {block - 1}")
     middle = w.let(f"sub i64 {end}, {rest}")
     kinds = [kind for kind, _ in nest.carried(low, copies)]
-    main = w.begin_loop(begin, middle, str(block), list(zip(kinds, outer.values)))
+    # each copy has a stretch of its own: memory is fetched ahead in several places at once
+    stretch = w.let(f"udiv i64 {w.let(f'sub i64 {middle}, {begin}')}, {copies}")
+    turn = w.let(f"add i64 {begin}, {stretch}")
+    main = w.begin_loop(begin, turn, str(nest.width), list(zip(kinds, outer.values)))
     following: list[str] = []
     for k in range(copies):
-        at = w.let(f"add i64 {main.index}, {k * nest.width}")
+        at = w.let(f"add i64 {main.index}, {w.let(f'mul i64 {stretch}, {k}')}")
         following += step(at, None, main.values[k * size : (k + 1) * size])
     w.end_loop(main, following)
     tail = w.begin_loop(middle, end, str(nest.width), list(zip(kinds, main.values[:size])))
