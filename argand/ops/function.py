@@ -174,12 +174,21 @@ class Operation(Computed):
             self._check_tensor(args)
             raise
         if self._vjp is not None:
-            for x in args:
-                if isinstance(x, TensorBase) and x.node is not None:
-                    if mode.enabled:
-                        self._attach(args, out)
-                    break
+            self._record(args, out)
         return out[0] if self._extras else out
+
+    def with_extras(self, *args: Any) -> Any:
+        """The result, and what the body returned for the gradient alone."""
+        out = self.body(*args)
+        self._record(args, out)
+        return out
+
+    def _record(self, args: Sequence[Any], out: Any) -> None:
+        for x in args:
+            if isinstance(x, TensorBase) and x.node is not None:
+                if mode.enabled:
+                    self._attach(args, out)
+                return
 
     def _attach(self, args: Sequence[Any], out: Any) -> None:
         flags = self._saved

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from argand import dtypes
-from argand.autograd.grad_mode import mode
 from argand.dtypes import dtype
 from argand.errors import message
-from argand.kernels.expr import LEFT, RIGHT, Expr, const, leaf
-from argand.kernels.loops import input_leaf
-from argand.kernels.reduce import monoid
-from argand.ops.fold import Fold, reduce_launcher
+from argand.kernels.expr import Expr
+from argand.ops.fold import Fold
 from argand.ops.function import composite, operation
 from argand.ops.map import elementwise
+from argand.ops.norm_channels import ChannelNorm, batch_norm_of
+from argand.ops.norm_rows import RowNorm, Rows, group_norm_of, instance_norm_of
 from argand.ops.reduce import mean_fold, reduction
 from argand.ops.samples import Call, Draw, call
 from argand.ops.windows import not_implemented
-from argand.runtime.layout import Layout, dense
-from argand.runtime.tensor_base import make
 
 NN = "nn.functional"
 _HIDDEN: dict[str, Any] = {"as_method": False, "as_function": False}
 Dims = tuple[int, ...]
-
-
-# ---- moments ------------------------------------------------------------------------------------
 
 
 @reduction(graph_name="var_mean", **_HIDDEN)
@@ -57,114 +50,10 @@ def moments(x: Any, dims: Dims) -> tuple[Any, Any]:
     return mean, mean_fold.apply((x - mean).square(), dims, True)
 
 
-@lru_cache(256)
-def _sums(g: Layout, x: Layout, dims: Dims) -> tuple[Callable[..., Any], Layout]:
-    """A launcher for the sums of ``g`` and ``g * x`` over dimensions, in float64."""
-    wide = dtypes.float64
-    first, second = input_leaf(0, g.dtype).to(wide), input_leaf(1, x.dtype).to(wide)
-    lift = (first, first * second)
-    joined = [leaf(LEFT, i, wide) + leaf(RIGHT, i, wide) for i in range(2)]
-    kept = dense(wide, [1 if d in dims else n for d, n in enumerate(x.shape)])
-    fold = monoid(lift, joined, [const(0, wide)] * 2)
-    return reduce_launcher(fold, [g, x], dims, [kept, kept]), kept
-
-
-# ---- over any dimensions ------------------------------------------------------------------------
-
-
 @elementwise(result_of="input", graph_name="native_batch_norm", **_HIDDEN)
 def scaled(input: Expr, mean: Expr, inverse: Expr, weight: Expr, bias: Expr) -> Expr:
     """``(input - mean) * inverse * weight + bias``."""
     return (input - mean) * (inverse * weight) + bias
-
-
-@elementwise(result_of="g", **_HIDDEN)
-def norm_slope(g: Expr, input: Expr, mean: Expr, a: Expr, b: Expr, c: Expr) -> Expr:
-    """``g * a + (input - mean) * b + c``."""
-    return g * a + (input - mean) * b + c
-
-
-@elementwise(**_HIDDEN)
-def norm_terms(g_sum: Expr, gx_sum: Expr, inverse: Expr, share: Expr) -> tuple[Expr, Expr]:
-    """What the gradient has besides ``g``: a factor of the centered input, and a constant."""
-    scale = -inverse * share
-    return scale * inverse * inverse * gx_sum, scale * g_sum
-
-
-@operation(graph_name="native_batch_norm", **_HIDDEN)
-def normalized(
-    input: Any, weight: Any, bias: Any, mean: Any, inverse: Any, dims: Dims, shared: Dims,
-    eps: float,
-) -> Any:  # fmt: skip
-    """The input less its mean over `dims`, over its deviation, times weight, plus bias.
-
-    `weight` and `bias` (or None) have size 1 in the dimensions `shared`, mean and inverse deviation
-    in `dims`; the gradient knows that these two depend on the input.
-    """
-    return scaled.apply(
-        (input.detach(), mean, inverse, 1.0 if weight is None else weight.detach(),
-         0.0 if bias is None else bias.detach())
-    )  # fmt: skip
-
-
-@normalized.vjp(saves="input weight mean inverse")
-def _normalized_vjp(
-    g: Any, out: Any, input: Any, weight: Any, bias: Any, mean: Any, inverse: Any, dims: Dims,
-    shared: Dims, eps: float,
-) -> Any:  # fmt: skip
-    rest: tuple[None, ...] = (None,) * 5
-    if mode.enabled:
-        return (*_recorded_slopes(g, input, weight, bias, dims, shared, eps), *rest)
-    common = tuple([d for d in dims if d in shared])
-    launch, kept = _sums(g.form, input.form, common)
-    sums, products = (make(b, kept) for b in launch(g.ptr, input.ptr))
-    products = products - mean * sums  # with the centered input
-    of_weight = of_bias = None
-    factor: Any = 1.0 if weight is None else weight
-    if weight is not None:
-        of_weight = _summed(products * inverse, shared, common).to(weight.dtype)
-    if bias is not None:
-        of_bias = _summed(sums, shared, common).to(bias.dtype)
-    if input.node is None:
-        return (None, of_weight, of_bias, *rest)
-    if weight is not None:
-        sums, products = sums * weight, products * weight
-    count = prod(input.shape[d] for d in dims)
-    sums, products = (_summed(x, dims, common) for x in (sums, products))
-    b, c = norm_terms.apply((sums, products, inverse, 1.0 / count))
-    to_input = norm_slope.apply((g, input, mean, inverse * factor, b, c))
-    return (to_input, of_weight, of_bias, *rest)
-
-
-def _summed(x: Any, dims: Dims, done: Dims) -> Any:
-    left = tuple([d for d in dims if d not in done and x.form.shape[d] != 1])
-    return x.sum(left, True) if left else x
-
-
-def _recorded_slopes(
-    g: Any, input: Any, weight: Any, bias: Any, dims: Dims, shared: Dims, eps: float,
-    centered: bool = True,
-) -> tuple[Any, Any, Any]:  # fmt: skip
-    """The same gradients from operations that can be differentiated again."""
-    plain = input - input.mean(dims, True) if centered else input
-    inverse = ((plain * plain).mean(dims, True) + eps).rsqrt()
-    unit = plain * inverse
-    of_weight = None if weight is None else (g * unit).sum(shared, True)
-    of_bias = None if bias is None else g.sum(shared, True)
-    h = g if weight is None else g * weight
-    slope = h - unit * (h * unit).mean(dims, True)
-    if centered:
-        slope = slope - h.mean(dims, True)
-    return slope * inverse, of_weight, of_bias
-
-
-def normalize_over(
-    input: Any, weight: Any, bias: Any, mean: Any, variance: Any, dims: Dims, shared: Dims,
-    eps: float,
-) -> tuple[Any, Any]:  # fmt: skip
-    """The normalized input, and the inverse deviation."""
-    inverse = (variance + eps).rsqrt()
-    return normalized(input, weight, bias, mean, inverse, dims, shared, float(eps)), inverse
 
 
 # ---- channels -----------------------------------------------------------------------------------
@@ -206,6 +95,17 @@ def _follow(running: Any, current: Any, momentum: float) -> None:
                                     alpha=momentum)  # fmt: skip
 
 
+def _channel_plan(
+    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any
+) -> ChannelNorm:
+    given = (weight, bias, running_mean, running_var)
+    key = (input.form, *[None if x is None else x.form for x in given])
+    found: ChannelNorm | None = batch_norm_of.plans.get(key)
+    if found is None:
+        found = batch_norm_of.plans[key] = ChannelNorm(*key)
+    return found
+
+
 def _over_channels(
     name: str, input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any,
     training: bool, momentum: float, eps: float,
@@ -223,25 +123,22 @@ def _over_channels(
     if not training and (running_mean is None or running_var is None):
         which = "running_mean" if running_mean is None else "running_var"
         raise RuntimeError(f"{name}: {which} must be defined in evaluation mode")
-    input = input.contiguous()
-    dims = (0, *range(2, input.ndim))
+    if input.form.numel == 0:
+        nothing = input.new_zeros(count)
+        return input.clone(), nothing, nothing
+    if not input.form.contiguous:
+        input = input.contiguous()
+    if training:
+        plan = _channel_plan(input, weight, bias, running_mean, running_var)
+        running = [x for x in (running_mean, running_var) if x is not None]
+        found: tuple[Any, Any, Any] = batch_norm_of.with_extras(
+            input, weight, bias, running, float(momentum), float(eps), plan
+        )
+        return found
     shape = [1] * input.ndim
     shape[1] = count
     weight = None if weight is None else weight.reshape(shape)
     bias = None if bias is None else bias.reshape(shape)
-    if input.form.numel == 0:
-        nothing = input.new_zeros(count)
-        return input.clone(), nothing, nothing
-    if training:
-        mean, variance = moments(input, dims)
-        number = input.form.numel // count
-        if running_mean is not None:
-            _follow(running_mean.detach(), mean, momentum)
-        if running_var is not None:
-            unbiased = variance * (number / max(number - 1, 1))
-            _follow(running_var.detach(), unbiased, momentum)
-        out, inverse = normalize_over(input, weight, bias, mean, variance, dims, dims, eps)
-        return out, mean.reshape(count), inverse.reshape(count)
     inverse = (running_var + eps).rsqrt()
     out = scaled.apply(
         (input, running_mean.reshape(shape), inverse.reshape(shape),
@@ -350,14 +247,26 @@ def _over_groups(
     if input.form.numel == 0:
         nothing = input.new_zeros(batch, groups)
         return input.clone(), nothing, nothing
-    per = channels // groups
-    grouped = input.contiguous().reshape(batch, groups, per, -1)
-    weight = None if weight is None else weight.reshape(1, groups, per, 1)
-    bias = None if bias is None else bias.reshape(1, groups, per, 1)
-    mean, variance = moments(grouped, (2, 3))
-    out, inverse = normalize_over(grouped, weight, bias, mean, variance, (2, 3), (0, 3), eps)
-    shape = (batch, groups)
-    return out.reshape(input.shape), mean.reshape(shape), inverse.reshape(shape)
+    input, weight, bias = _plain(input, weight, bias)
+    plan = _group_plan(input, groups, weight, bias, float(eps))
+    found: tuple[Any, Any, Any] = group_norm_of.with_extras(input, weight, bias, plan)
+    return found
+
+
+def _plain(*given: Any) -> list[Any]:
+    """Tensors (or None) in row-major order."""
+    return [x if x is None or x.form.contiguous else x.contiguous() for x in given]
+
+
+def _group_plan(input: Any, groups: int, weight: Any, bias: Any, eps: float) -> RowNorm:
+    scale, offset = (None if x is None else x.form for x in (weight, bias))
+    key = (input.form, groups, scale, offset, eps)
+    found: RowNorm | None = group_norm_of.plans.get(key)
+    if found is None:
+        batch, channels, *sizes = input.form.shape
+        rows = Rows(batch, groups, channels // groups, prod(sizes))
+        found = group_norm_of.plans[key] = RowNorm(input.form, scale, offset, rows, eps)
+    return found
 
 
 def _group_reference(
@@ -416,14 +325,20 @@ def group_norm_package(
 
 
 @operation(graph_name="native_group_norm", **_HIDDEN)
-def group_statistics(input: Any, mean: Any, inverse: Any) -> Any:
-    """Mean and inverse deviation as PyTorch returns them: in the graph, but without gradients."""
-    return mean.to(input.dtype), inverse.to(input.dtype)
+def group_statistics(rows: Any, mean: Any, inverse: Any, eps: float) -> Any:
+    """Mean and inverse deviation of rows ``(batch, groups, elements)``, with their gradient."""
+    return mean, inverse
 
 
-@group_statistics.vjp()
-def _group_statistics_vjp(g: Any, out: Any, input: Any, mean: Any, inverse: Any) -> Any:
-    return None, None, None
+@group_statistics.vjp(saves="rows")
+def _group_statistics_vjp(g: Any, out: Any, rows: Any, mean: Any, inverse: Any, eps: float) -> Any:
+    share = 1.0 / rows.shape[2]
+    slope: Any = 0.0 if g[0] is None else (g[0] * share).unsqueeze(2)
+    if g[1] is not None:
+        centered = rows - rows.mean(2, True)
+        deviation = (centered.square().mean(2, True) + eps).rsqrt()
+        slope = slope - g[1].unsqueeze(2) * share * deviation**3 * centered
+    return slope.expand(rows.shape), None, None, None
 
 
 @composite(as_method=False)
@@ -440,7 +355,8 @@ def native_group_norm(
     out, mean, inverse = _over_groups(
         "native_group_norm", input.reshape(N, C, HxW), group, weight, bias, eps
     )
-    mean, inverse = group_statistics(input, mean, inverse)
+    rows = input.reshape(N, group, C * HxW // group)
+    mean, inverse = group_statistics(rows, mean, inverse, float(eps))
     return out.reshape(shape), mean, inverse
 
 
@@ -487,18 +403,18 @@ def instance_norm(
     count = shape[1]
     _check_channels(name, count, running_mean=running_mean, running_var=running_var,
                     weight=weight, bias=bias)  # fmt: skip
-    flat = input.contiguous().reshape(shape[0], count, -1)
-    mean, variance = moments(flat, (2,))
-    number = flat.shape[2]
-    if running_mean is not None:
-        _follow(running_mean.detach(), mean.mean(0), momentum)
-    if running_var is not None:
-        unbiased = variance.mean(0) * (number / (number - 1))
-        _follow(running_var.detach(), unbiased, momentum)
-    weight = None if weight is None else weight.reshape(1, count, 1)
-    bias = None if bias is None else bias.reshape(1, count, 1)
-    out, _ = normalize_over(flat, weight, bias, mean, variance, (2,), (0, 2), eps)
-    return out.reshape(shape)
+    input, weight, bias = _plain(input, weight, bias)
+    if running_mean is not None or running_var is not None:
+        mean, variance = moments(input, tuple(range(2, len(shape))))
+        number = prod(shape[2:])
+        if running_mean is not None:
+            _follow(running_mean.detach(), mean.mean(0), momentum)
+        if running_var is not None:
+            unbiased = variance.mean(0) * (number / (number - 1))
+            _follow(running_var.detach(), unbiased, momentum)
+    return instance_norm_of(
+        input, weight, bias, _group_plan(input, count, weight, bias, float(eps))
+    )
 
 
 @composite(name="instance_norm", as_method=False)

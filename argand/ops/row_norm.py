@@ -2,209 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from argand import dtypes
-from argand.autograd.grad_mode import mode
-from argand.dtypes import dtype
-from argand.kernels.emit import compute_dtype
-from argand.kernels.expr import LEFT, RIGHT, Expr, const, leaf, row_sum
-from argand.kernels.loops import input_leaf
-from argand.kernels.reduce import monoid
-from argand.ops.create import full
-from argand.ops.fold import reduce_launcher
-from argand.ops.function import composite, operation
+from argand.ops.function import composite
 from argand.ops.linalg import vector_norm
-from argand.ops.normalization import _recorded_slopes, check_rows, checked_kind
+from argand.ops.norm_rows import RowNorm, Rows, layer_norm_of, rms_norm_of
+from argand.ops.normalization import check_rows, checked_kind
 from argand.ops.padding import pad
 from argand.ops.pooling import avg_pool2d
-from argand.ops.rowwise import row
 from argand.ops.samples import call
-from argand.runtime.layout import Layout, dense, strided
-from argand.runtime.tensor_base import make
 
 NN = "nn.functional"
-_HIDDEN: dict[str, Any] = {"as_method": False, "as_function": False}
 
 
-@row(per_row=(False, False, False, True, True), outputs_per_row=(False, True, True), **_HIDDEN)
-def layer_norm_rows(
-    input: Expr, weight: Expr, bias: Expr, share: Expr, eps: Expr
-) -> tuple[Expr, Expr, Expr]:
-    """A row less its mean, over its deviation; the mean; the inverse deviation."""
-    mean = row_sum(input) * share
-    centered = input - mean
-    inverse = 1 / (row_sum(centered * centered) * share + eps).sqrt()
-    return centered * inverse * weight + bias, mean, inverse
-
-
-@row(per_row=(False, False, False, True, True, True), **_HIDDEN)
-def layer_norm_slope(
-    g: Expr, input: Expr, weight: Expr, mean: Expr, inverse: Expr, share: Expr
-) -> Expr:
-    """The gradient of the input of `layer_norm_rows`."""
-    h = g * weight
-    unit = (input - mean) * inverse
-    along = row_sum(h * unit) * share
-    return (h - row_sum(h) * share - unit * along) * inverse
-
-
-@row(per_row=(False, False, True, True), outputs_per_row=(False, True), **_HIDDEN)
-def rms_norm_rows(input: Expr, weight: Expr, share: Expr, eps: Expr) -> tuple[Expr, Expr]:
-    """A row over the root of its mean square, and the inverse of that root."""
-    inverse = 1 / (row_sum(input * input) * share + eps).sqrt()
-    return input * inverse * weight, inverse
-
-
-@row(per_row=(False, False, False, True, True), **_HIDDEN)
-def rms_norm_slope(g: Expr, input: Expr, weight: Expr, inverse: Expr, share: Expr) -> Expr:
-    """The gradient of the input of `rms_norm_rows`."""
-    h = g * weight
-    unit = input * inverse
-    return (h - unit * (row_sum(h * unit) * share)) * inverse
-
-
-@lru_cache(256)
-def _repeated(value: float, kind: dtype, shape: tuple[int, ...]) -> Any:
-    """One number in the place of a tensor."""
-    one = full.body((), value, dtype=kind)
-    return make(one.buffer, strided(kind, shape, (0,) * len(shape)))
-
-
-def _spread(x: Any, rows: int) -> Any:
-    """A row in the place of many."""
-    return make(x.buffer, strided(x.form.dtype, (rows, *x.form.shape), (0, 1)), x.ptr)
-
-
-@lru_cache(256)
-def _column_sums(
-    g: Layout, input: Layout, statistics: Layout, centered: bool
-) -> tuple[Callable[..., Any], Layout]:
-    """A launcher for the gradients of weight and bias: sums over the rows."""
-    kind = compute_dtype(input.dtype)
-    first, second = input_leaf(0, g.dtype).to(kind), input_leaf(1, input.dtype)
-    inverse = input_leaf(2, statistics.dtype).to(kind)
-    column = strided(statistics.dtype, g.shape, (1, 0))
-    sources = [g, input, column]
-    if centered:
-        second = second - input_leaf(3, statistics.dtype).to(kind)
-        sources.append(column)
-    lift = (first * (second * inverse), first)
-    joined = [leaf(LEFT, i, kind) + leaf(RIGHT, i, kind) for i in range(2)]
-    out = dense(kind, g.shape[1:])
-    fold = monoid(lift, joined, [const(0, kind)] * 2)
-    return reduce_launcher(fold, sources, [0], [out, out]), out
-
-
-def _prepared(input: Any, weight: Any, bias: Any, eps: float, kind: dtype) -> list[Any]:
-    """The operands of a row kernel besides the rows: weight, bias, 1 / length, eps."""
-    rows, length = input.form.shape
-    return [
-        _repeated(1.0, kind, (rows, length)) if weight is None else _spread(weight, rows),
-        _repeated(0.0, kind, (rows, length)) if bias is None else _spread(bias, rows),
-        _repeated(1.0 / length, kind, (rows,)),
-        _repeated(eps, kind, (rows,)),
-    ]
-
-
-@operation(graph_name="native_layer_norm", extras=True, **_HIDDEN)
-def layer_norm_of(input: Any, weight: Any, bias: Any, eps: float) -> Any:
-    """Layer norm of the rows of a matrix; mean and inverse deviation of every row."""
-    kind = compute_dtype(input.form.dtype)
-    operands = (input, *_prepared(input, weight, bias, eps, kind))
-    out, mean, inverse = layer_norm_rows.compute(operands, 1)[1]
-    return (out, mean, inverse), mean, inverse
-
-
-@layer_norm_of.vjp(saves="input weight")
-def _layer_norm_vjp(
-    g: Any, extras: Any, input: Any, weight: Any, bias: Any, eps: float
-) -> Any:
-    if mode.enabled:
-        return (*_recorded(g, input, weight, bias, eps, True), None)
-    mean, inverse = extras
-    g = g.contiguous()
-    return (*_slopes(g, input, weight, bias, (mean, inverse)), None)
-
-
-@operation(graph_name="rms_norm", extras=True, **_HIDDEN)
-def rms_norm_of(input: Any, weight: Any, eps: float) -> Any:
-    """The rows of a matrix over the roots of their mean squares."""
-    kind = compute_dtype(input.form.dtype)
-    weights, _, share, offset = _prepared(input, weight, None, eps, kind)
-    return rms_norm_rows.compute((input, weights, share, offset), 1)[1]
-
-
-@rms_norm_of.vjp(saves="input weight")
-def _rms_norm_vjp(g: Any, extras: Any, input: Any, weight: Any, eps: float) -> Any:
-    if mode.enabled:
-        return (*_recorded(g, input, weight, None, eps, False)[:2], None)
-    return (*_slopes(g.contiguous(), input, weight, None, (extras[0],))[:2], None)
-
-
-def _recorded(
-    g: Any, input: Any, weight: Any, bias: Any, eps: float, centered: bool
-) -> tuple[Any, Any, Any]:
-    slopes = _recorded_slopes(g, input, weight, bias, (1,), (0,), eps, centered)
-    to_input, of_weight, of_bias = slopes
-    return (
-        to_input,
-        None if of_weight is None else of_weight.squeeze(0),
-        None if of_bias is None else of_bias.squeeze(0),
-    )
-
-
-def _slopes(
-    g: Any, input: Any, weight: Any, bias: Any, statistics: Sequence[Any]
-) -> tuple[Any, Any, Any]:
-    rows, length = input.form.shape
-    kind = statistics[0].form.dtype
-    to_input = of_weight = of_bias = None
-    if input.node is not None:
-        weights = _prepared(input, weight, None, 0.0, compute_dtype(kind))[0]
-        share = _repeated(1.0 / length, compute_dtype(kind), (rows,))
-        slope = layer_norm_slope if len(statistics) == 2 else rms_norm_slope
-        to_input = slope.compute((g, input, weights, *statistics, share), 1)[1][0]
-    if weight is not None or bias is not None:
-        launch, layout = _column_sums(
-            g.form, input.form, statistics[0].form, len(statistics) == 2
-        )
-        sums = launch(g.ptr, input.ptr, *[s.ptr for s in reversed(statistics)])
-        made = [make(b, layout) for b in sums]
-        of_weight = None if weight is None else _typed(made[0], weight)
-        of_bias = None if bias is None else _typed(made[1], bias)
-    return to_input, of_weight, of_bias
-
-
-def _typed(x: Any, like: Any) -> Any:
-    return x if x.form.dtype is like.form.dtype else x.to(like.form.dtype)
+def _plan_of(
+    name: str, input: Any, shape: Sequence[int], weight: Any, bias: Any, eps: float,
+    centered: bool = True,
+) -> RowNorm:  # fmt: skip
+    scale, offset = (None if x is None else x.form for x in (weight, bias))
+    key = (input.form, tuple(shape), scale, offset, eps, centered)
+    plans = layer_norm_of.plans
+    found: RowNorm | None = plans.get(key)
+    if found is None:
+        length = check_rows(name, input, shape, weight, bias)
+        rows = Rows(input.form.numel // length, 1, length, 1)
+        found = plans[key] = RowNorm(input.form, scale, offset, rows, eps, centered)
+    return found
 
 
 def _over_rows(
     name: str, input: Any, shape: Sequence[int], weight: Any, bias: Any, eps: float
-) -> tuple[Any, Any, Any]:
-    checked_kind(name, input)
-    length = check_rows(name, input, shape, weight, bias)
-    lead = (*input.shape[: input.ndim - len(shape)], *(1,) * len(shape))
-    if input.form.numel == 0:
-        empty = input.new_zeros(lead)
+) -> Any:
+    """The result; mean and inverse deviation of every row."""
+    form = input.form
+    if form.dtype.kind != "f" or form.numel == 0:
+        checked_kind(name, input)
+        check_rows(name, input, shape, weight, bias)
+        empty = input.new_zeros(0)
         return input.clone(), empty, empty
-    if input.form.ndim != 2 or len(shape) != 1 or not input.form.contiguous:
-        rows = input.contiguous().reshape(-1, length)
-    else:
-        rows = input
-    if weight is not None and not (weight.form.ndim == 1 and weight.form.contiguous):
-        weight = weight.contiguous().reshape(length)
-    if bias is not None and not (bias.form.ndim == 1 and bias.form.contiguous):
-        bias = bias.contiguous().reshape(length)
-    out, mean, inverse = layer_norm_of(rows, weight, bias, float(eps))
-    if rows is not input:
-        out = out.reshape(input.shape)
-    return out, mean.detach().reshape(lead), inverse.detach().reshape(lead)
+    if not form.contiguous:
+        input = input.contiguous()
+    if weight is not None and not weight.form.contiguous:
+        weight = weight.contiguous()
+    if bias is not None and not bias.form.contiguous:
+        bias = bias.contiguous()
+    if type(shape) is not tuple:
+        check_rows(name, input, shape, weight, bias)
+    plan = _plan_of(name, input, shape, weight, bias, eps)
+    return layer_norm_of.with_extras(input, weight, bias, plan)
 
 
 def _layer_reference(
@@ -274,7 +123,14 @@ def native_layer_norm(
     >>> argand.native_layer_norm(argand.tensor([[1.0, 3.0]]), (2,), None, None, 0.0)[1]
     tensor([[2.]])
     """
-    return _over_rows("native_layer_norm", input, normalized_shape, weight, bias, eps)
+    out, *found = _over_rows("native_layer_norm", input, normalized_shape, weight, bias, eps)
+    count = len(normalized_shape)
+    lead = (*input.shape[: input.ndim - count], *(1,) * count)
+    if input.form.numel == 0:
+        mean, inverse = (input.new_zeros(lead) for _ in found)
+    else:
+        mean, inverse = (x.reshape(lead) for x in found)
+    return out, mean, inverse
 
 
 def _rms_reference(x: Any, shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -310,16 +166,17 @@ def rms_norm(
     tensor([[ 1., -1.]])
     """
     kind = checked_kind("rms_norm", input, "fc")
-    length = check_rows("rms_norm", input, normalized_shape, weight, None)
+    check_rows("rms_norm", input, normalized_shape, weight, None)
     real = dtypes.float64 if kind.name in ("float64", "complex128") else dtypes.float32
     offset = float(np.finfo(real.numpy).eps) if eps is None else float(eps)
     if kind.kind == "c" or input.form.numel == 0:
         dims = tuple(range(input.ndim - len(normalized_shape), input.ndim))
         unit = input * (input.abs().square().mean(dims, True) + offset).rsqrt()
         return unit if weight is None else unit * weight
-    rows = input.contiguous().reshape(-1, length)
-    weight = None if weight is None else weight.contiguous().reshape(length)
-    return rms_norm_of(rows, weight, offset).reshape(input.shape)
+    input = input.contiguous()
+    weight = None if weight is None else weight.contiguous()
+    plan = _plan_of("rms_norm", input, normalized_shape, weight, None, offset, False)
+    return rms_norm_of(input, weight, None, plan)
 
 
 @composite(

@@ -63,3 +63,31 @@ def test_one_value_per_channel_is_refused() -> None:
 def test_statistics_are_needed_in_evaluation() -> None:
     with pytest.raises(RuntimeError, match="running_mean must be defined"):
         F.batch_norm(argand.zeros(2, 3), None, None)
+
+
+def test_statistics_of_groups_have_a_gradient() -> None:
+    x = argand.randn(2, 4, 3, **LEAVES)
+
+    def statistics(x: argand.Tensor) -> tuple[argand.Tensor, ...]:
+        found = argand.native_group_norm(x, None, None, 2, 4, 3, 2, 1e-5)
+        return found[1], found[2]
+
+    assert gradcheck(statistics, [x])
+    assert gradgradcheck(statistics, [x])
+
+
+@pytest.mark.parametrize("shape", [(2, 40_000), (1, 20_000)])
+def test_long_rows_keep_their_digits(shape: tuple[int, ...]) -> None:
+    x = argand.rand(*shape) + 10.0
+    wide = x.double().numpy()
+    wanted = wide - wide.mean(1, keepdims=True)
+    wanted /= np.sqrt(wide.var(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(F.layer_norm(x, shape[1:]).numpy(), wanted, rtol=0, atol=2e-5)
+
+
+def test_squares_do_not_cancel_in_float64() -> None:
+    x = argand.randn(50, 3, dtype=argand.float64) + 1e8
+    wide = x.numpy().astype(np.longdouble)
+    wanted = (wide - wide.mean(0)) / np.sqrt(wide.var(0) + 1e-5)
+    own = F.batch_norm(x, None, None, training=True).numpy()
+    np.testing.assert_allclose(own, wanted.astype(np.float64), rtol=0, atol=1e-6)
