@@ -23,6 +23,7 @@ from argand.nn.modules.padding import *
 from argand.nn.modules.pixelshuffle import *
 from argand.nn.modules.pooling import *
 from argand.nn.modules.sparse import *
+from argand.nn.modules.upsampling import *
 from argand.nn.parameter import Buffer as Buffer
 from argand.nn.parameter import Parameter as Parameter
 from argand.nn.parameter import UninitializedBuffer as UninitializedBuffer

@@ -11,6 +11,7 @@ from argand.ops import complex as complex
 from argand.ops import convolution as convolution
 from argand.ops import counting as counting
 from argand.ops import create as create
+from argand.ops import ctc_loss as ctc_loss
 from argand.ops import cumulative as cumulative
 from argand.ops import determinant as determinant
 from argand.ops import diagonals as diagonals

@@ -88,7 +88,7 @@ def _even(input: Any, counts: Sequence[int]) -> tuple[int, ...] | None:
     return tuple([n // m for n, m in zip(old, counts)])
 
 
-def _adaptive_mean(name: str, rank: int, input: Any, output_size: Any) -> Any:
+def adaptive_mean(name: str, rank: int, input: Any, output_size: Any) -> Any:
     counts = _counts(name, rank, input, output_size)
     kind = input.form.dtype
     if kind.kind != "f":
@@ -167,7 +167,7 @@ def _adaptive(rank: int) -> None:
     """The records of the adaptive poolings of so many dimensions."""
 
     def mean(input: Any, output_size: Any) -> Any:
-        return _adaptive_mean(f"adaptive_avg_pool{rank}d", rank, input, output_size)
+        return adaptive_mean(f"adaptive_avg_pool{rank}d", rank, input, output_size)
 
     def largest(input: Any, output_size: Any, return_indices: bool = False) -> Either:
         return _adaptive_max(

@@ -17,3 +17,4 @@ from argand.nn.modules.padding import *
 from argand.nn.modules.pixelshuffle import *
 from argand.nn.modules.pooling import *
 from argand.nn.modules.sparse import *
+from argand.nn.modules.upsampling import *

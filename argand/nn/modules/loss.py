@@ -9,6 +9,7 @@ shape and the output has no dimension, or with "none" the shape of the input. Th
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from argand.errors import message
 from argand.nn import functional as F
@@ -18,6 +19,7 @@ from argand.tensor import Tensor
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CrossEntropyLoss",
     "HuberLoss",
     "KLDivLoss",
@@ -343,3 +345,44 @@ class KLDivLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class CTCLoss(_Loss):
+    """The loss of sequences of labels that inputs are not aligned with; from Graves et al. 2006.
+
+    Args:
+        blank (int): the class of no label. Default: 0.
+        reduction (str): "mean" divides losses by the lengths of their targets and takes their mean;
+            "sum" or "none". Default: "mean".
+        zero_infinity (bool): losses of inputs too short for their targets are 0. Default: False.
+
+    Shape:
+        - log_probs: `(T, N, C)` or `(T, C)`, from `log_softmax`.
+        - targets: `(N, S)`, or all sequences behind each other.
+        - input_lengths, target_lengths: `(N,)`.
+        - Output: no dimension, or `(N,)` with "none".
+
+    Example:
+        >>> import argand
+        >>> from argand import nn
+        >>> x = argand.zeros(3, 1, 2).log_softmax(2)
+        >>> nn.CTCLoss()(x, argand.tensor([[1]]), (3,), (1,))
+        tensor(0.2877)
+    """
+
+    __constants__ = ["blank", "reduction"]
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(
+        self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any
+    ) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction,
+            self.zero_infinity,
+        )  # fmt: skip
