@@ -381,6 +381,10 @@ def rrelu(input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool
     >>> argand.nn.functional.rrelu(argand.tensor([8.0]))
     tensor([8.])
     """
+    if lower > upper:
+        raise RuntimeError(
+            f"rrelu: lower must be less than or equal to upper, but got {lower} and {upper}"
+        )
     if training:
         slope = input.detach().new_empty(input.shape).uniform_(lower, upper)
         result = sloped(input, slope)

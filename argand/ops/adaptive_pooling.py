@@ -55,7 +55,7 @@ def _counts(name: str, rank: int, input: Any, given: Any) -> tuple[int, ...]:
     """The wanted sizes; None keeps the size of the input."""
     shape = input.form.shape
     if len(shape) not in (rank + 1, rank + 2):
-        raise RuntimeError(
+        raise (ValueError if rank > 1 and len(shape) <= rank else RuntimeError)(
             f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got {list(shape)}"
         )
     if 0 in shape[len(shape) - rank :]:

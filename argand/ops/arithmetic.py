@@ -79,7 +79,7 @@ def _no_bool(*operands: Expr) -> None:
 @elementwise(
     out="",
     operators=("__rsub__",),
-    as_function=True,
+    tensors=("input",),
     samples=operands(ANY, ANY, settings=[{"alpha": 2}]),
     kinds=EVERY + COMPLEX,
 )

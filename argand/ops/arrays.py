@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,8 +55,18 @@ def as_array(x: TensorBase) -> Any:
     return np.asarray(_Memory(x))
 
 
-def from_array(array: Any) -> Any:
-    """A tensor over the memory of a NumPy array, without a copy."""
+class Own(NamedTuple):
+    """An array that nobody but a tensor sees: its memory may be replaced by other."""
+
+    array: Any
+
+
+def from_array(array: Any, own: bool = False) -> Any:
+    """A tensor over the memory of a NumPy array, without a copy.
+
+    Args:
+        own: whether the array was made for this tensor.
+    """
     kind = dtypes.from_numpy(array.dtype)
     if not array.dtype.isnative:
         raise ValueError("given numpy array has byte order different from the native byte order.")
@@ -67,7 +77,8 @@ def from_array(array: Any) -> Any:
     if array.size == 0 or array.flags.c_contiguous:
         strides = contiguous_strides(array.shape)
     address = array.__array_interface__["data"][0]
-    return make(wrap(address, array.nbytes, array), strided(kind, array.shape, strides))
+    buffer = wrap(address, array.nbytes, Own(array) if own else array)
+    return make(buffer, strided(kind, array.shape, strides))
 
 
 def fresh(array: Any, kind: dtype) -> Any:
@@ -82,4 +93,4 @@ def owned(array: Any, kind: dtype) -> Any:
     """A tensor over the memory of an array, or of a copy where that is somebody else's."""
     if kind is dtypes.bfloat16 or not array.flags.owndata or not array.flags.c_contiguous:
         return fresh(array, kind)
-    return from_array(array)
+    return from_array(array, own=True)

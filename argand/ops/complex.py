@@ -143,6 +143,7 @@ def _check_parts(operands: Sequence[Any], settings: Sequence[Any]) -> None:
 
 
 @elementwise(
+    out="exact",
     name="complex",
     as_method=False,
     reference=lambda a, b: a + 1j * b,
@@ -161,6 +162,7 @@ def complex_of(real: Expr, imag: Expr) -> Expr:
 
 
 @elementwise(
+    out="exact",
     as_method=False,
     reference=lambda a, b: a * np.exp(1j * b),
     samples=operands(ANY, ANY, numbers=[]),

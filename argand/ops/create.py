@@ -23,7 +23,7 @@ from argand.ops.record import NUMBERS, _Defaults, describe, to_number
 from argand.ops.samples import call
 from argand.ops.shape import sizes_of
 from argand.runtime.layout import Layout, dense, strided
-from argand.runtime.tensor_base import TensorBase, make
+from argand.runtime.tensor_base import TensorBase
 
 
 @composite(
@@ -528,7 +528,11 @@ def arange(start: Any, end: Any = None, step: Any = 1, **kwargs: Any) -> Any:
         kind = dtypes.int64 if whole else _Defaults.float_dtype
     if kind.kind == "c":
         raise NotImplementedError(f'"arange" not implemented for \'{kind.name}\'')
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"arange: unsupported range: {start} -> {end}")
     if kind is dtypes.int64:
+        if int(step) == 0 != step:
+            raise ValueError(f"arange: step must be nonzero as {kind.name}, but got {step}")
         start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise RuntimeError("step must be nonzero")
@@ -576,25 +580,3 @@ def linspace(start: Any, end: Any, steps: int, **kwargs: Any) -> Any:
     last = work(end) - (steps - 1 - index).astype(work) * step
     values = np.where(index < steps // 2, first, last) if steps > 1 else np.full(steps, work(start))
     return options.finish(_copy_in(values, kind))
-
-
-@composite(
-    as_method=False,
-    samples=lambda draw: [call(3), call(2, 4, dtype=draw.kind), call(0)],
-    reference=lambda *sizes, **options: np.eye(*sizes),
-)
-def eye(n: int, m: int | None = None, **kwargs: Any) -> Any:
-    """Ones on the diagonal, zeros elsewhere.
-
-    >>> eye(2)
-    tensor([[1., 0.],
-            [0., 1.]])
-    """
-    options = Options(**kwargs)
-    kind = options.kind or _Defaults.float_dtype
-    columns = n if m is None else m
-    out = fill(new(dense(kind, (n, columns))), 0)
-    count = min(n, columns)
-    if count:
-        fill(make(out.buffer, strided(kind, (count,), (columns + 1,))), 1)
-    return options.finish(out)

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from argand import dtypes
-from argand.ops.arrays import as_array, fresh, owned
-from argand.ops.create import Options
+from argand.ops.arrays import as_array, fresh, new, owned
+from argand.ops.create import Options, fill
 from argand.ops.dims import normalize_dim
 from argand.ops.function import composite, operation, view
+from argand.ops.record import _Defaults
 from argand.ops.samples import call
 from argand.ops.shape import Strided
 from argand.ops.viewing import viewing
-from argand.runtime.layout import Layout, strided
+from argand.runtime.layout import Layout, dense, strided
+from argand.runtime.tensor_base import make
 
 
 @viewing(
@@ -261,3 +263,31 @@ def triu_indices(row: int, col: int, offset: int = 0, **kwargs: Any) -> Any:
     """
     _size_of_triangle(row, col)
     return _indices(~np.tri(row, col, offset - 1, dtype=bool), Options(**kwargs))
+
+
+@composite(
+    as_method=False,
+    samples=lambda draw: [call(3), call(2, 4, dtype=draw.kind), call(0)],
+    reference=lambda *sizes, **options: np.eye(*sizes),
+)
+def eye(n: int, m: int | None = None, **kwargs: Any) -> Any:
+    """Ones on the diagonal, zeros elsewhere.
+
+    Raises:
+        RuntimeError: for negative sizes.
+
+    >>> import argand
+    >>> argand.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    options = Options(**kwargs)
+    kind = options.kind or _Defaults.float_dtype
+    columns = n if m is None else m
+    if n < 0 or columns < 0:
+        raise RuntimeError(f"eye: n and m must be greater or equal to 0, but got {n} and {columns}")
+    out = fill(new(dense(kind, (n, columns))), 0)
+    count = min(n, columns)
+    if count:
+        fill(make(out.buffer, strided(kind, (count,), (columns + 1,))), 1)
+    return options.finish(out)

@@ -128,6 +128,11 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], **kwargs
     (1, 2)
     """
     options = Options(**kwargs)
+    if sorted(physical_layout) != list(range(len(size))):
+        raise RuntimeError(
+            "empty_permuted: physical_layout must name every dimension of size once, from 0 to "
+            f"{len(size) - 1}, but got {tuple(physical_layout)}"
+        )
     strides, step = [0] * len(size), 1
     for d in reversed(physical_layout):
         strides[d] = step

@@ -15,6 +15,7 @@ from argand.ops.record import Either
 from argand.ops.restricted import restricted
 from argand.ops.results import result_type
 from argand.ops.samples import ANY, call, operands
+from argand.runtime.tensor_base import TensorBase
 
 _Frexp = result_type("frexp", "mantissa exponent")
 
@@ -164,6 +165,9 @@ def ldexp(input: Any, other: Any) -> Any:
     >>> argand.ldexp(argand.tensor([1.5]), argand.tensor([3]))
     tensor([12.])
     """
+    if not isinstance(other, TensorBase):
+        rule = f"argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
+        raise TypeError(f"ldexp(): {rule}")
     return input * _power_of_two(input, other)
 
 

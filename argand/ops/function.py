@@ -23,11 +23,20 @@ class Computed(Record):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
-    def _check_tensor(self, args: Sequence[Any]) -> None:
-        """Say so when a call failed because its first argument is no tensor; raises TypeError."""
-        if args and not isinstance(args[0], (TensorBase, list, tuple)):
-            rule = f"argument '{self.parameters[0]}' (position 1) must be Tensor"
-            raise TypeError(f"{self.name}(): {rule}, not {type(args[0]).__name__}") from None
+    def _check_tensor(self, args: Sequence[Any], error: AttributeError) -> None:
+        """Say so when a call failed because an argument is no tensor; raises TypeError."""
+        for number, (name, value) in enumerate(zip(self.parameters, args), 1):
+            wrong = value is error.obj or number == 1
+            if wrong and not isinstance(value, (TensorBase, list, tuple)):
+                rule = f"argument '{name}' (position {number}) must be Tensor"
+                raise TypeError(f"{self.name}(): {rule}, not {type(value).__name__}") from None
+
+    def check_memory(
+        self, name: str, target: TensorBase, args: Sequence[Any], named: dict[str, Any]
+    ) -> None:
+        """Refuse to write over arguments that are read elsewhere; raises RuntimeError."""
+        for parameter, x in (*zip(self.parameters, args), *named.items()):
+            check_overlap(name, target, (x,), parameter in self.apart)
 
     def in_place_form(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Decorator for what ``name_`` does, where there is something better than a copy."""
@@ -43,16 +52,30 @@ class Computed(Record):
     def into(self, out: Any, args: Sequence[Any], named: dict[str, Any]) -> Any:
         """``name(..., out=out)``."""
         self.check_takes_out()
+
+        def guard(one: TensorBase) -> None:
+            self.check_memory(self.name, one, args, named)
+
         for one in out if isinstance(out, (tuple, list)) else (out,):
             if isinstance(one, TensorBase):
-                check_overlap(self.name, one, args)
+                guard(one)
         if self.out == "typed" and isinstance(out, TensorBase) and named.get("dtype") is None:
             named = {**named, "dtype": out.form.dtype}
-        return deliver(self.name, out, self(*args, **named), self.out == "cast")
+        return deliver(self.name, out, self(*args, **named), self.out == "cast", guard)
 
 
-def deliver(name: str, out: Any, result: Any, cast: bool = False) -> Any:
+def deliver(
+    name: str,
+    out: Any,
+    result: Any,
+    cast: bool = False,
+    guard: Callable[[TensorBase], None] | None = None,
+) -> Any:
     """Write a result, or every part of one, into the tensors that were given for it.
+
+    Args:
+        cast: whether the result is converted.
+        guard: refuses a tensor that, with its new shape, reaches into memory of something else.
 
     Raises:
         TypeError: when `out` has not the structure of the result.
@@ -66,10 +89,10 @@ def deliver(name: str, out: Any, result: Any, cast: bool = False) -> Any:
         for one, part in pairs:
             _check(name, one, part, cast)
         for one, part in pairs:
-            _write(name, one, part)
+            _write(name, one, part, guard)
         return type(result)(out) if type(result) is not tuple else tuple(out)
     _check(name, out, result, cast)
-    return _write(name, out, result)
+    return _write(name, out, result, guard)
 
 
 def _check(name: str, out: Any, result: Any, cast: bool) -> None:
@@ -78,9 +101,11 @@ def _check(name: str, out: Any, result: Any, cast: bool) -> None:
     (check_cast if cast else check_same)(name, result.form.dtype, out.form.dtype)
 
 
-def _write(name: str, out: Any, result: Any) -> Any:
-    form = result.form
+def _write(name: str, out: Any, result: Any, guard: Callable[[TensorBase], None] | None) -> Any:
+    form, before = result.form, out.form
     fit_out(name, out, form.shape, form.strides if form.dense else None)
+    if guard is not None and out.form is not before:
+        guard(out)
     copier.into(out, result)
     out.buffer.version += 1
     return out
@@ -96,6 +121,8 @@ def changing(record: Computed) -> Callable[..., Any]:
             raise TypeError(f"{name}_(): {rule}")
         recorded = is_recorded(name, self, (*args, *kwargs.values()))
         check_written(f"{name}_", self.form)
+        if record.apart:
+            record.check_memory(f"{name}_", self, (None, *args), kwargs)
         result = record(snapshot(self) if recorded else self, *args, **kwargs)
         if result.form.shape != self.form.shape:
             raise RuntimeError(
@@ -170,8 +197,8 @@ class Operation(Computed):
             args = tuple(self.bind(args, kwargs))
         try:
             out = self.body(*args)
-        except AttributeError:
-            self._check_tensor(args)
+        except AttributeError as error:
+            self._check_tensor(args, error)
             raise
         if self._vjp is not None:
             self._record(args, out)
@@ -305,8 +332,8 @@ class Composite(Computed):
         if out is None:
             try:
                 return self.body(*args, **kwargs)
-            except AttributeError:
-                self._check_tensor(args)
+            except AttributeError as error:
+                self._check_tensor(args, error)
                 raise
         if self.out and self._takes_out:
             return self.body(*args, out=out, **kwargs)

@@ -58,6 +58,7 @@ def _rows_added_vjp(gg: Any, out: Any, g: Any, dim: int, index: Any, size: int) 
 
 
 @composite(
+    apart=("input", "index"),
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(5, below=3)),
         call(draw(3, 4), -1, draw.index(2, below=4)),
@@ -130,6 +131,7 @@ def check_places(name: str, input: Any, dim: int, index: Any) -> None:
 
 
 @composite(
+    apart=("input", "index"),
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(2, 4, below=3)),
         call(draw(3, 4), 1, draw.index(3, 5, below=4)),
@@ -158,6 +160,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
 
 
 @composite(
+    apart=("input", "index"),
     samples=lambda draw: [
         call(draw(3, 4), draw.index(2, 3, below=12)),
         call(draw(3, 4), draw.index(below=12)),
@@ -196,6 +199,7 @@ def _along_reference(x: Any, indices: Any, dim: int | None = None) -> Any:
 
 
 @composite(
+    apart=("input", "indices"),
     samples=lambda draw: [
         call(draw(3, 4), draw.index(3, 2, below=4), 1),
         call(draw(3, 4), draw.index(1, 4, below=3), 0),

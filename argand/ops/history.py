@@ -129,12 +129,18 @@ def check_written(name: str, layout: Layout) -> None:
         )
 
 
-def check_overlap(name: str, out: TensorBase, inputs: Sequence[Any]) -> None:
-    """Refuse to write into memory that is read as other elements; raises RuntimeError."""
+def check_overlap(name: str, out: TensorBase, inputs: Sequence[Any], apart: bool = False) -> None:
+    """Refuse to write into memory that is read as other elements; raises RuntimeError.
+
+    Args:
+        apart: whether the same elements are refused too.
+    """
     for x in inputs:
         if isinstance(x, (list, tuple)):
-            check_overlap(name, out, x)
-        elif isinstance(x, TensorBase) and x.buffer is out.buffer and _overlap_in_part(x, out):
+            check_overlap(name, out, x, apart)
+        elif isinstance(x, TensorBase) and x.buffer is out.buffer and (
+            _overlap_in_part(x, out) or (apart and x.ptr == out.ptr and x.form is out.form)
+        ):
             raise RuntimeError(
                 f"{name}: unsupported operation: some elements of the input tensor and the "
                 "written-to tensor refer to a single memory location. Please clone() the tensor "

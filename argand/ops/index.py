@@ -92,6 +92,7 @@ def set_item(x: Any, index: Any, value: Any) -> None:
     elif isinstance(value, TensorBase):
         view.copy_(_trimmed(value, view))
     else:
+        check_written("__setitem__", view.form)
         view.fill_(value)
 
 

@@ -22,6 +22,7 @@ from argand.runtime.tensor_base import TensorBase
 
 @composite(
     out="cast",
+    apart=("tensors",),
     as_method=False,
     aliases=("concat", "concatenate"),
     samples=lambda draw: [
@@ -34,6 +35,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along a dimension.
 
     Raises:
+        ValueError: when there is no tensor.
         RuntimeError: when other sizes differ.
 
     >>> import argand
@@ -46,7 +48,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         )
     parts = list(tensors)
     if not parts:
-        raise RuntimeError("cat: expected a non-empty list of Tensors")
+        raise ValueError("cat: expected a non-empty list of Tensors")
     return join(dim, *parts)
 
 

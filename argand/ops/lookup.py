@@ -32,7 +32,7 @@ def positions(name: str, index: Any, size: int, wrap: bool = False) -> Any:
 
     Raises:
         RuntimeError: for other types.
-        IndexError: when there is no position at all.
+        IndexError, RuntimeError: when there is no position at all; see `outside`.
     """
     kind = index.form.dtype
     if kind not in (dtypes.int64, dtypes.int32):
@@ -42,7 +42,7 @@ def positions(name: str, index: Any, size: int, wrap: bool = False) -> Any:
             )
         return new(dense(dtypes.int64, index.form.shape))
     if index.form.numel and not size:
-        raise IndexError(f"{name}: index out of bounds for a dimension of size 0")
+        raise outside(name, index, size)
     if wrap and index.form.numel and as_array(index).min() < 0:
         array = as_array(index)
         return from_array(np.where(array < 0, array + size, array))
@@ -56,7 +56,7 @@ def move(name: str, mode: str, index: Any, data: Any, table: Any, dim: int) -> N
     larger in the others.
 
     Raises:
-        IndexError: when a position lies outside of that dimension.
+        IndexError, RuntimeError: when a position lies outside of that dimension; see `outside`.
     """
     if not index.form.numel:
         return
@@ -73,11 +73,15 @@ def move(name: str, mode: str, index: Any, data: Any, table: Any, dim: int) -> N
         raise outside(name, index, table.form.shape[dim])
 
 
-def outside(name: str, index: Any, size: int) -> IndexError:
-    """The error for positions of which some lie outside."""
+def outside(name: str, index: Any, size: int) -> Exception:
+    """The error for positions of which some lie outside.
+
+    PyTorch has a RuntimeError for those that read or write elements, an IndexError for slices.
+    """
     array = as_array(index)
     wrong = int(array.max() if array.max() >= size else array.min())
-    return IndexError(f"{name}: index {wrong} is out of bounds for dimension with size {size}")
+    kind = RuntimeError if name.startswith(("gather", "scatter")) else IndexError
+    return kind(f"{name}: index {wrong} is out of bounds for dimension with size {size}")
 
 
 def _prepare(mode: str, index: Layout, data: Layout, table: Layout, dim: int) -> memory.Plan:

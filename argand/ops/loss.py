@@ -30,6 +30,12 @@ NN = "nn.functional"
 REDUCTIONS = ("none", "mean", "sum")
 
 
+def check_reduction(name: str, reduction: str) -> None:
+    """Refuse what is no reduction; raises ValueError."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{name}: {reduction} is not a valid value for reduction")
+
+
 def reduced(values: Any, reduction: str) -> Any:
     """The losses of all elements, their mean, or their sum."""
     if reduction == "mean":

@@ -161,7 +161,7 @@ class Elementwise(Record):
     ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """Operands and settings, with the numbers among the settings moved to the operands."""
         if self.check is not None:
-            self.check(operands, static)
+            self.check(self._operands(operands) if self.tensors else operands, static)
         if static == self._static or not self._moving:
             return operands, static
         moved, left = [], list(static)
@@ -295,7 +295,7 @@ class Elementwise(Record):
                 symbols.append(symbol if kept else symbol.to(work))
                 inputs.append(i)
             else:
-                kind = number_type(x, work, setting=i >= self.arity)
+                kind = number_type(x, work)
                 symbol = leaf(SCALAR, len(scalars), kind)
                 symbols.append(symbol.to(work) if i < self.arity else symbol)
                 scalars.append(kind)
@@ -490,7 +490,7 @@ def _key_into(out: TensorBase, operands: Sequence[Any], static: tuple[Any, ...])
 _UNKNOWN: Any = object()
 
 
-def number_type(value: Any, work: dtype, setting: bool) -> dtype:
+def number_type(value: Any, work: dtype) -> dtype:
     """The type in which a number travels to a kernel that computes in `work`."""
     if work.kind == "c":
         return work if isinstance(value, complex) else work.to_real()
@@ -499,7 +499,7 @@ def number_type(value: Any, work: dtype, setting: bool) -> dtype:
             f"value {value} cannot be converted to type {work.name}: for non-complex tensors "
             "numbers must not be complex"
         )
-    if work.kind == "f" or not (setting and isinstance(value, float)):
+    if work.kind == "f" or not isinstance(value, float):
         return work
     return compute_dtype(_Defaults.float_dtype)
 

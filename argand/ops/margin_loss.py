@@ -12,7 +12,7 @@ from argand.ops.activation import logsigmoid
 from argand.ops.arrays import as_array, from_array
 from argand.ops.function import composite
 from argand.ops.linalg import vector_norm
-from argand.ops.loss import NN, pairs, reduced
+from argand.ops.loss import NN, check_reduction, pairs, reduced
 from argand.ops.samples import POSITIVE, Draw, call
 from argand.runtime.layout import broadcast_shapes
 
@@ -282,6 +282,10 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
+    check_reduction("multi_margin_loss", reduction)
+    if weight is not None and weight.ndim != 1:
+        rule = "multi_margin_loss: weight must be one-dimensional"
+        raise ValueError(f"{rule}, but got shape {list(weight.shape)}")
     if input.form.dtype.kind != "f":
         raise NotImplementedError(f"\"multi_margin_loss\" not implemented for '{input.dtype}'")
     rows = input if input.ndim == 2 else input.reshape(1, -1)
@@ -338,6 +342,10 @@ def multilabel_margin_loss(
     >>> F.multilabel_margin_loss(argand.zeros(1, 2), argand.tensor([[1, -1]]))
     tensor(0.5000)
     """
+    check_reduction("multilabel_margin_loss", reduction)
+    if not math.prod(input.shape[1:] or input.shape) > 0:
+        rule = "multilabel_margin_loss: Expected non-empty vector or matrix with optional 0-dim"
+        raise RuntimeError(f"{rule} batch size, but got shape {list(input.shape)}")
     if target.shape != input.shape or input.ndim > 2:
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: "

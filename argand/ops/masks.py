@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from argand.kernels.expr import Expr
 from argand.ops.arrays import as_array, fresh
 from argand.ops.function import composite, operation
 from argand.ops.map import COMPLEX, EVERY, elementwise
-from argand.ops.record import Either
+from argand.ops.record import Either, describe
 from argand.ops.samples import call
 from argand.runtime.layout import broadcast_shapes
+from argand.runtime.tensor_base import TensorBase
 
 # ---- masks --------------------------------------------------------------------------------------
 
@@ -64,8 +66,31 @@ def _where_method(self: Any, condition: Any, other: Any) -> Any:
     return select_by(condition, self, other)
 
 
+def _check_filling(operands: Sequence[Any], settings: Sequence[Any]) -> None:
+    """Refuse values for `masked_fill` that are no numbers of the input's type."""
+    input, _, value = operands
+    kind = input.form.dtype
+    if isinstance(value, TensorBase):
+        if value.form.ndim:
+            raise RuntimeError(
+                "masked_fill: only supports a 0-dimensional value tensor, but got "
+                f"{describe(value)} (use where for values that differ)"
+            )
+        lost = value.form.dtype.kind == "c" and kind.kind != "c"
+    else:
+        lost = isinstance(value, complex) and kind.kind != "c"
+        if isinstance(value, float) and kind.kind in "iu":
+            lost = not dtypes.iinfo(kind).min <= value <= dtypes.iinfo(kind).max
+    if lost:
+        raise RuntimeError(
+            f"masked_fill: value cannot be converted to type {kind.name} without overflow, but got "
+            f"{describe(value)}"
+        )
+
+
 @elementwise(
     out="",
+    check=_check_filling,
     masks=("mask",),
     result_of="input",
     in_place=True,
@@ -94,6 +119,7 @@ def masked_fill(input: Expr, mask: Expr, value: Expr) -> Expr:
 
 
 @operation(
+    apart=("input", "mask"),
     samples=lambda draw: [
         call(draw(3, 4), draw.mask(3, 4)), call(draw(3, 4), draw.mask(4)),
         call(draw(0), draw.mask(0)),
@@ -123,6 +149,7 @@ def _masked_select_vjp(g: Any, out: Any, input: Any, mask: Any) -> Any:
 
 
 @composite(
+    apart=("input",),
     samples=lambda draw: [call(draw(3, 4)), call(draw(5), as_tuple=True), call(draw(0, 2))],
     reference=lambda x, as_tuple=False: np.nonzero(x) if as_tuple else np.argwhere(x),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import warnings
 from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any
 
 from argand.autograd.grad_mode import mode
 from argand.dtypes import dtype
+from argand.ops.arrays import Own
 from argand.ops.history import check_written
 from argand.runtime.layout import dense, strided
 from argand.runtime.memory import allocate
@@ -71,6 +73,7 @@ def fit_out(
     Raises:
         RuntimeError: when elements of `out` share their memory.
     """
+    check_written(name, out.form)
     if out.form.shape != tuple(shape):
         if out.form.numel:
             warnings.warn(
@@ -82,14 +85,22 @@ def fit_out(
         resize(out, shape)
         if strides is not None:
             out.form = strided(out.form.dtype, shape, tuple(strides))
-    check_written(name, out.form)
 
 
 def resize(x: TensorBase, shape: Sequence[int]) -> None:
-    """Give `x` another shape, row-major; what its memory holds stays, the rest is uninitialized."""
+    """Give `x` another shape, row-major; what its memory holds stays, the rest is uninitialized.
+
+    Raises:
+        RuntimeError: when memory that others own, a NumPy array's for example, is too small.
+    """
     layout = dense(x.form.dtype, shape)
     room = x.buffer.nbytes - (x.ptr - x.buffer.ptr)
     if layout.nbytes > room:
+        if not isinstance(x.buffer.base, (Own, NoneType)):
+            raise RuntimeError(
+                "Trying to resize storage that is not resizable: it belongs to a "
+                f"{type(x.buffer.base).__name__} and cannot hold {list(shape)} (clone the tensor)"
+            )
         grown = allocate(layout.nbytes)
         ctypes.memmove(grown.ptr, x.ptr, max(room, 0))
         x.buffer, x.ptr = grown, grown.ptr

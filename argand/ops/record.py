@@ -66,6 +66,8 @@ class Record:
             "cast" converts the result, "typed" computes in the type of the given tensor (as
             ``dtype=``), "" has no ``out=``. By default functions that return new tensors have it,
             but for those of `nn.functional`.
+        apart: parameters that must not share any memory with the tensor that is written, be it
+            ``out=`` or, in place, the first argument.
         aliases: further names.
         elsewhere: full names of the same function in other modules, for example ``linalg.det``.
         namespace: the module that has it as a function, for example ``nn.functional``; the package
@@ -90,6 +92,7 @@ class Record:
         in_place: bool = False,
         view: bool = False,
         out: str | None = None,
+        apart: Sequence[str] = (),
         aliases: Sequence[str] = (),
         elsewhere: Sequence[str] = (),
         operators: Sequence[str] = (),
@@ -116,6 +119,7 @@ class Record:
         self.view = view
         lacks_out = view or not as_function or namespace.startswith("nn")
         self.out = ("" if lacks_out else self.default_out) if out is None else out
+        self.apart = frozenset(apart)
         self.aliases = tuple(aliases)
         self.elsewhere = tuple(elsewhere)
         self.operators = tuple(operators)

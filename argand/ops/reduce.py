@@ -280,10 +280,11 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | 
     >>> argand.tensor([1.0, 2.0]).mean()
     tensor(1.5000)
     """
-    if dtype is None and input.form.dtype.kind not in "fc":
+    kind = input.form.dtype if dtype is None else dtype
+    if kind.kind not in "fc":
         raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {input.dtype.name}"
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} "
+            f"dtype must be either a floating point or complex dtype. Got: {kind.name}"
         )
     return mean_fold.apply(input, dim, keepdim, dtype)
 

@@ -26,16 +26,18 @@ from argand.runtime.tensor_base import TensorBase, make
 
 
 @operation(as_method=False, as_function=False, graph_name="scatter")
-def written_at(input: Any, dim: int, index: Any, src: Any) -> Any:
+def written_at(input: Any, dim: int, index: Any, src: Any, name: str = "scatter") -> Any:
     """A copy of `input` with `src`, which has the shape of `index`, where `index` says."""
     out = compact.body(input)
-    move("scatter", "set", index, src, out, dim)
+    move(name, "set", index, src, out, dim)
     return out
 
 
 @written_at.vjp(saves="index")
-def _written_at_vjp(g: Any, out: Any, input: Any, dim: int, index: Any, src: Any) -> Any:
-    return cleared_at(g, dim, index), None, None, elements_at(g, dim, index)
+def _written_at_vjp(
+    g: Any, out: Any, input: Any, dim: int, index: Any, src: Any, name: str
+) -> Any:
+    return cleared_at(g, dim, index), None, None, elements_at(g, dim, index), None
 
 
 def cleared_at(g: Any, dim: int, index: Any) -> Any:
@@ -52,8 +54,9 @@ def _like_index(number: Any, index: Any) -> Any:
 
 @operation(as_method=False, as_function=False, graph_name="scatter_reduce")
 def combined_at(
-    input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool
-) -> Any:
+    input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool,
+    name: str = "scatter_reduce",
+) -> Any:  # fmt: skip
     """`input` combined with `src`, which has the shape of `index`, where `index` says."""
     out = compact.body(input)
     kind = out.form.dtype
@@ -61,11 +64,11 @@ def combined_at(
         return out
     if not include_self:
         start = full_of(_identity(reduce, kind), (), Options(dtype=kind))
-        move("scatter_reduce", "set", index, _like_index(start, index), out, dim)
+        move(name, "set", index, _like_index(start, index), out, dim)
     if reduce == "prod" and kind.kind == "c":
         np.multiply.at(as_array(out), places(as_array(index), dim), as_array(src))
         return out
-    move("scatter_reduce", "sum" if reduce == "mean" else reduce, index, src, out, dim)
+    move(name, "sum" if reduce == "mean" else reduce, index, src, out, dim)
     if reduce == "mean":
         count = _counts(input, dim, index, include_self)
         return out / count if kind.kind in "fc" else out.div(count, rounding_mode="floor")
@@ -96,10 +99,11 @@ def _counts(input: Any, dim: int, index: Any, include_self: bool) -> Any:
 
 @combined_at.vjp(saves="input index src out")
 def _combined_at_vjp(
-    g: Any, out: Any, input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool
-) -> Any:
+    g: Any, out: Any, input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool,
+    name: str,
+) -> Any:  # fmt: skip
     if not index.form.numel:
-        return g, None, None, src.new_zeros(src.shape), None, None
+        return g, None, None, src.new_zeros(src.shape), None, None, None
     if reduce in ("sum", "mean"):
         shared = g / _counts(input, dim, index, include_self) if reduce == "mean" else g
         to_input, to_src = shared, elements_at(shared, dim, index)
@@ -109,7 +113,7 @@ def _combined_at_vjp(
         to_input, to_src = _extremum_gradients(g, out, input, dim, index, src, include_self)
     if not include_self:
         to_input = cleared_at(to_input, dim, index)
-    return to_input, None, None, to_src, None, None
+    return to_input, None, None, to_src, None, None, None
 
 
 def _extremum_gradients(
@@ -178,8 +182,8 @@ def _scattered(
     if not index.form.numel:
         return input.contiguous().clone()
     if reduce == "set":
-        return written_at(input, at, index, src)
-    return combined_at(input, at, index, src, reduce, include_self)
+        return written_at(input, at, index, src, name)
+    return combined_at(input, at, index, src, reduce, include_self, name)
 
 
 def _write_reference(write: Any) -> Any:
@@ -193,7 +197,7 @@ def _write_reference(write: Any) -> Any:
 
 
 @composite(
-    in_place=True,
+    in_place=True, apart=("index", "src"),
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.permutation(3).unsqueeze(1), draw(3, 1)),
         call(draw(3, 4), 1, draw.index(3, 1, below=4), draw.number()),
@@ -228,7 +232,7 @@ def scatter(
 
 
 @composite(
-    in_place=True,
+    in_place=True, apart=("index", "src"),
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(2, 4, below=3), draw(2, 4)),
         call(draw(3, 4), 1, draw.index(3, 5, below=4), draw(3, 6)),
@@ -298,7 +302,9 @@ def _reduce_samples(draw: Draw) -> Iterable[Call]:
         )
 
 
-@composite(in_place=True, samples=_reduce_samples, reference=_reduce_reference)
+@composite(
+    in_place=True, apart=("index", "src"), samples=_reduce_samples, reference=_reduce_reference
+)
 def scatter_reduce(
     input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
 ) -> Any:
@@ -362,8 +368,8 @@ def _slices(
         )
     where = spread_index(positions(name, index, input.shape[at]), source.form.shape, at)
     if reduce == "set":
-        return written_at(input, at, where, source)
-    return combined_at(input, at, where, source, reduce, include_self)
+        return written_at(input, at, where, source, name)
+    return combined_at(input, at, where, source, reduce, include_self, name)
 
 
 def _slices_reference(write: Any) -> Any:
@@ -376,7 +382,7 @@ def _slices_reference(write: Any) -> Any:
 
 
 @composite(
-    in_place=True,
+    in_place=True, apart=("index", "source"),
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(5, below=3), draw(5, 4)),
         call(draw(3, 4), 1, draw.index(2, below=4), draw(3, 2), alpha=2),
@@ -396,7 +402,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1
 
 
 @composite(
-    in_place=True,
+    in_place=True, apart=("index", "source"),
     samples=lambda draw: [
         call(draw(4, 2), 0, draw.permutation(4), draw(4, 2)),
         call(draw(2, 4), -1, draw.permutation(4).narrow(0, 0, 2), draw(2, 2)),
@@ -428,7 +434,12 @@ def _index_reduce_reference(
     return _reduce_reference(x, dim, where, source, reduce, include_self)
 
 
-@composite(in_place=True, samples=_index_reduce_samples, reference=_index_reduce_reference)
+@composite(
+    in_place=True,
+    apart=("index", "source"),
+    samples=_index_reduce_samples,
+    reference=_index_reduce_reference,
+)
 def index_reduce(
     input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
 ) -> Any:
@@ -461,7 +472,7 @@ def _fill_reference(x: Any, dim: int, index: Any, value: Any) -> Any:
 
 
 @composite(
-    in_place=True,
+    in_place=True, apart=("index", "value"),
     samples=lambda draw: [
         call(draw(3, 4), 0, draw.index(2, below=3), draw.number()),
         call(draw(3, 4), -1, draw.index(2, below=4), draw()),
@@ -493,7 +504,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
     once = from_array(np.unique(as_array(index)))  # the gradient of the value counts each but once
     shape = (*input.shape[:at], once.form.numel, *input.shape[at + 1 :])
     where = spread_index(once, shape, at)
-    filled = written_at(input, at, where, value.to(input.dtype).expand(shape))
+    filled = written_at(input, at, where, value.to(input.dtype).expand(shape), "index_fill")
     return ordered_like(filled, input)
 
 

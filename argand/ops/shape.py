@@ -395,6 +395,11 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     old = [normalize_dim(d, rank) for d in ([source] if isinstance(source, int) else source)]
     new = [normalize_dim(d, rank)
            for d in ([destination] if isinstance(destination, int) else destination)]  # fmt: skip
+    if len(old) != len(new) or len({*old}) < len(old) or len({*new}) < len(new):
+        raise RuntimeError(
+            "movedim: source and destination must name as many dimensions, none of them twice, but "
+            f"got {source} and {destination}"
+        )
     order = [d for d in range(rank) if d not in old]
     for place, dim in sorted(zip(new, old)):
         order.insert(place, dim)

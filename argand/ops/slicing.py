@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +12,12 @@ from argand import dtypes
 from argand.ops.arrays import as_array, owned
 from argand.ops.dims import normalize_dim
 from argand.ops.function import composite, operation, view
+from argand.ops.record import describe
 from argand.ops.samples import call
 from argand.ops.shape import Strided, sizes_of
 from argand.ops.viewing import viewing, with_copy
 from argand.runtime.layout import Layout, strided
+from argand.runtime.tensor_base import TensorBase
 
 
 @view(as_method=False, as_function=False, graph_name="as_strided")
@@ -170,9 +173,16 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     at = normalize_dim(dim, input.ndim)
     size = input.shape[at]
-    start = int(start)
+    if isinstance(start, TensorBase):
+        if start.form.ndim or start.form.dtype.kind not in "iu":
+            raise RuntimeError(f"narrow: start must be an 0-dim integral Tensor, {describe(start)}")
+        start = start.item()
+    start = operator.index(start)
+    if not -size <= start <= size and length >= 0:
+        rule = f"start out of range (expected to be in range of [{-size}, {size}]"
+        raise IndexError(f"narrow: {rule}, but got {start})")
     begin = start + size if start < 0 else start
-    if not 0 <= begin <= size or length < 0 or begin + length > size:
+    if length < 0 or begin + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return slice_dim(input, at, begin, 1, length)
 

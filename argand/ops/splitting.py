@@ -132,7 +132,7 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """
     at = normalize_dim(dim, input.ndim)
     if not input.ndim:
-        raise RuntimeError("unbind: Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("unbind: Dimension specified as 0 but tensor has no dimensions")
     return slices_of(input, at)
 
 

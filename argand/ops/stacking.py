@@ -140,6 +140,7 @@ def _as_stack(x: Any) -> Any:
 
 
 @composite(
+    apart=("tensors",),
     as_method=False,
     samples=lambda draw: [
         call((draw(2), draw(3))),
@@ -160,6 +161,7 @@ def hstack(tensors: Sequence[Any]) -> Any:
 
 
 @composite(
+    apart=("tensors",),
     as_method=False,
     aliases=("row_stack",),
     samples=lambda draw: [
@@ -181,6 +183,7 @@ def vstack(tensors: Sequence[Any]) -> Any:
 
 
 @composite(
+    apart=("tensors",),
     as_method=False,
     samples=lambda draw: [
         call((draw(3), draw(3))),
@@ -200,6 +203,7 @@ def dstack(tensors: Sequence[Any]) -> Any:
 
 
 @composite(
+    apart=("tensors",),
     as_method=False,
     samples=lambda draw: [
         call((draw(3), draw(3))),

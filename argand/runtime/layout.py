@@ -53,6 +53,9 @@ class Layout:
     __slots__ = ("dtype", "shape", "strides", "ndim", "numel", "nbytes", "contiguous", "dense")
 
     def __init__(self, kind: dtype, shape: Size, strides: tuple[int, ...]) -> None:
+        if shape and min(shape) < 0:
+            rule = f"Trying to create tensor with negative dimension {min(shape)}"
+            raise RuntimeError(f"{rule}: {list(shape)}")
         self.dtype = kind
         self.shape = shape
         self.strides = strides
