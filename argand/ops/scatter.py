@@ -19,7 +19,7 @@ from argand.ops.history import check_written, is_recorded
 from argand.ops.lookup import move, positions, spread_index
 from argand.ops.record import describe
 from argand.ops.samples import Call, Draw, call
-from argand.runtime.layout import broadcast_shapes, elementwise_strides, strided
+from argand.runtime.layout import elementwise_strides, strided
 from argand.runtime.tensor_base import TensorBase, make
 
 # ---- the two ways of writing --------------------------------------------------------------------
@@ -564,45 +564,3 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
     else:
         flat = written_at(flat, 0, where, values)
     return ordered_like(flat.reshape(input.shape), input)
-
-
-def _masked_reference(x: Any, mask: Any, source: Any) -> Any:
-    x, mask = (a.copy() for a in np.broadcast_arrays(x, mask))
-    x[mask] = source.ravel()[: mask.sum()]
-    return x
-
-
-@composite(
-    in_place=True,
-    samples=lambda draw: [
-        call(draw(3, 4), draw.mask(3, 4), draw(12)), call(draw(3, 4), draw.mask(4), draw(3, 4)),
-        call(draw(0), draw.mask(0), draw(2)),
-    ],
-    reference=_masked_reference,
-)
-def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
-    """`input` with the elements of `source`, one after the other, where the mask is true.
-
-    >>> import argand
-    >>> mask = argand.tensor([False, True, True])
-    >>> argand.zeros(3).masked_scatter(mask, argand.tensor([5.0, 7.0]))
-    tensor([0., 5., 7.])
-    """
-    if mask.form.dtype is not dtypes.bool_:
-        raise RuntimeError(
-            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}"
-        )
-    if source.form.dtype is not input.form.dtype:
-        raise RuntimeError(
-            "masked_scatter: expected self and source to have same dtypes but got "
-            f"{input.form.dtype.name} and {source.form.dtype.name}"
-        )
-    shape = broadcast_shapes((input.shape, mask.shape))
-    where = np.flatnonzero(np.broadcast_to(as_array(mask), shape))
-    if where.size > source.form.numel:
-        raise RuntimeError("Number of elements of source < number of ones in mask")
-    values = source.reshape(-1).narrow(0, 0, where.size)
-    flat = input.expand(shape).reshape(-1)
-    if not where.size:
-        return flat.clone().reshape(shape)
-    return written_at(flat, 0, from_array(where), values).reshape(shape)

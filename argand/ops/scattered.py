@@ -1,4 +1,4 @@
-"""Copies of a tensor with new values in the part that a view shows."""
+"""Copies of a tensor with new values in the part that a view or a mask shows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from argand.ops.arrays import new
+from argand import dtypes
+from argand.ops.arrays import as_array, from_array, new
 from argand.ops.copies import copier
 from argand.ops.diagonals import diagonal
 from argand.ops.function import composite, operation
 from argand.ops.samples import call
+from argand.ops.scatter import written_at
 from argand.ops.slicing import as_strided, repeats_elements, select, slice
-from argand.runtime.layout import dense
+from argand.runtime.layout import broadcast_shapes, dense
 from argand.runtime.tensor_base import make
 
 
@@ -145,3 +147,45 @@ def as_strided_scatter(
         return as_strided.body(x, size, stride, start + moved)
 
     return _with(input, src, part)
+
+
+def _masked_reference(x: Any, mask: Any, source: Any) -> Any:
+    x, mask = (a.copy() for a in np.broadcast_arrays(x, mask))
+    x[mask] = source.ravel()[: mask.sum()]
+    return x
+
+
+@composite(
+    in_place=True,
+    samples=lambda draw: [
+        call(draw(3, 4), draw.mask(3, 4), draw(12)), call(draw(3, 4), draw.mask(4), draw(3, 4)),
+        call(draw(0), draw.mask(0), draw(2)),
+    ],
+    reference=_masked_reference,
+)
+def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    """`input` with the elements of `source`, one after the other, where the mask is true.
+
+    >>> import argand
+    >>> mask = argand.tensor([False, True, True])
+    >>> argand.zeros(3).masked_scatter(mask, argand.tensor([5.0, 7.0]))
+    tensor([0., 5., 7.])
+    """
+    if mask.form.dtype is not dtypes.bool_:
+        raise RuntimeError(
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}"
+        )
+    if source.form.dtype is not input.form.dtype:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got "
+            f"{input.form.dtype.name} and {source.form.dtype.name}"
+        )
+    shape = broadcast_shapes((input.shape, mask.shape))
+    where = np.flatnonzero(np.broadcast_to(as_array(mask), shape))
+    if where.size > source.form.numel:
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    values = source.reshape(-1).narrow(0, 0, where.size)
+    flat = input.expand(shape).reshape(-1)
+    if not where.size:
+        return flat.clone().reshape(shape)
+    return written_at(flat, 0, from_array(where), values).reshape(shape)
