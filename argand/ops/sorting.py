@@ -15,6 +15,7 @@ from argand.ops.dims import normalize_dim
 from argand.ops.function import composite
 from argand.ops.gather import elements_at
 from argand.ops.map import NUMERIC
+from argand.ops.ranking import first_by_rank, has_ranks, order_by_rank
 from argand.ops.record import Either
 from argand.ops.results import result_type
 from argand.ops.samples import Call, Draw, call
@@ -31,10 +32,14 @@ _Mode = result_type("mode", "values indices")
 
 def comparable(name: str, x: Any, kinds: str = "fiub") -> Any:
     """The elements as an array that NumPy can order; raises NotImplementedError for other types."""
+    _check_kind(name, x, kinds)
+    return as_array(converted.body(x, dtypes.float32) if x.form.dtype is dtypes.bfloat16 else x)
+
+
+def _check_kind(name: str, x: Any, kinds: str = "fiub") -> None:
     kind = x.form.dtype
     if kind.kind not in kinds:
         raise NotImplementedError(f'"{name}" not implemented for \'{kind.name}\'')
-    return as_array(converted.body(x, dtypes.float32) if kind is dtypes.bfloat16 else x)
 
 
 def order_of(array: Any, axis: int, descending: bool) -> Any:
@@ -47,7 +52,9 @@ def order_of(array: Any, axis: int, descending: bool) -> Any:
 
 def picked(kind: Any, input: Any, dim: int, order: Any, keepdim: bool = True) -> Any:
     """The elements at `order`, and `order`, as a result of type `kind`."""
-    indices = from_array(np.ascontiguousarray(order, "i8"))
+    indices = order
+    if not isinstance(order, TensorBase):
+        indices = from_array(np.ascontiguousarray(order, "i8"))
     values = elements_at(input, dim, indices)
     if keepdim:
         return kind((values, indices))
@@ -117,11 +124,15 @@ def sort(
     (tensor([1, 2, 3]), tensor([1, 2, 0]))
     """
     at = normalize_dim(dim, input.ndim)
-    array = comparable("sort", input)
-    if not input.ndim:
+    _check_kind("sort", input)
+    if not input.form.ndim:
         return _of_number(_Sort, input)
-    found = picked(_Sort, input, at, order_of(array, at, descending))
-    return _Sort([ordered_like(part, input) for part in found])
+    if has_ranks(input.form):
+        order = order_by_rank(input, at, descending)
+    else:
+        order = order_of(comparable("sort", input), at, descending)
+    found = picked(_Sort, input, at, order)
+    return found if input.form.contiguous else _Sort([ordered_like(p, input) for p in found])
 
 
 @composite(samples=_sort_samples, reference=_order_reference)
@@ -170,12 +181,15 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     (tensor([3, 2]), tensor([0, 2]))
     """
     at = normalize_dim(dim, input.ndim)
-    array = comparable("topk", input, NUMERIC)
-    size = array.shape[at] if input.ndim else 1
+    _check_kind("topk", input, NUMERIC)
+    size = input.form.shape[at] if input.form.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"topk: selected index k out of range: {k} of {size} elements")
     if not input.ndim:
         return _of_number(_TopK, input)
+    if has_ranks(input.form):
+        return picked(_TopK, input, at, first_by_rank(input, at, k, largest))
+    array = comparable("topk", input, NUMERIC)
     if size < 256 or 8 * k > size or not k:
         order = order_of(array, at, largest).take(range(k), at)
         return picked(_TopK, input, at, order)

@@ -23,6 +23,7 @@ from argand.kernels import (
     native,
     pool,
     random,
+    select,
     target,
     winograd_gradient,
 )
@@ -230,6 +231,7 @@ def test_reductions_rows_and_optimizers(elsewhere: target.Target) -> None:
 
 def test_the_mersenne_twister(elsewhere: target.Target) -> None:
     check(random.text(), elsewhere)
+    check(select.selection(), elsewhere)
 
 
 # ---- runtime ------------------------------------------------------------------------------------
