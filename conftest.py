@@ -4,4 +4,10 @@ pytest would import a file that is named alone with its packages, and then once 
 must not be registered twice.
 """
 
+import signal
+
 import argand as argand
+
+# A shell that runs the tests in the background has processes ignore interrupts, and those that the
+# tests start would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -16,12 +16,19 @@ from argand.ops.function import composite, view
 from argand.ops.map import COMPLEX, EVERY, FLOAT, elementwise
 from argand.ops.samples import ANY, NONZERO, call, operands
 from argand.runtime.layout import Layout, strided
+from argand.runtime.tensor_base import TensorBase
 
 Strided = tuple[Layout, int]
 
 
 def _is_complex(input: Any) -> bool:
     return bool(input.form.dtype.kind == "c")
+
+
+def _itself(name: str, input: Any) -> Any:
+    if not isinstance(input, TensorBase):
+        raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}")
+    return input
 
 
 # ---- views --------------------------------------------------------------------------------------
@@ -72,6 +79,8 @@ def view_as_complex(input: Layout) -> Strided:
     tensor([1.+2.j])
     """
     kind = input.dtype
+    if kind.name == "float16":
+        raise NotImplementedError("view_as_complex: there is no complex type of half precision")
     if kind.name not in ("float32", "float64"):
         raise RuntimeError(
             "view_as_complex is only supported for floating point tensors, but got a tensor of "
@@ -135,6 +144,8 @@ def _check_parts(operands: Sequence[Any], settings: Sequence[Any]) -> None:
                 f"Expected both inputs to be Half, Float or Double tensors but got {first.name} "
                 f"and {second.name}"
             )
+    if first.name == "float16":
+        raise NotImplementedError("there is no complex type of half precision")
     if first is not second:
         raise RuntimeError(
             f"Expected object of scalar type {first.name} but got scalar type {second.name} for "
@@ -182,15 +193,21 @@ def polar(abs: Expr, angle: Expr) -> Expr:
 # ---- element by element -------------------------------------------------------------------------
 
 
-@elementwise(in_place=True, reference=np.conj, kinds=EVERY + COMPLEX, graph_name="conj")
-def conj_physical(input: Expr) -> Expr:
-    """The complex conjugates; real numbers stay as they are.
+@elementwise(as_method=False, as_function=False, kinds=COMPLEX, graph_name="conj")
+def conjugated(input: Expr) -> Expr:
+    """The complex conjugates."""
+    return formulas.conj(input)
+
+
+@composite(in_place=True, samples=operands(ANY), reference=np.conj)
+def conj_physical(input: Any) -> Any:
+    """The complex conjugates, in a new tensor; a real tensor itself.
 
     >>> import argand
     >>> argand.conj_physical(argand.tensor([1 + 2j]))
     tensor([1.-2.j])
     """
-    return formulas.conj(input)
+    return conjugated(input) if _is_complex(input) else input
 
 
 @composite(samples=operands(ANY), reference=np.conj)
@@ -201,7 +218,7 @@ def conj(input: Any) -> Any:
     >>> argand.conj(argand.tensor([1 + 2j]))
     tensor([1.-2.j])
     """
-    return conj_physical(input) if _is_complex(input) else input
+    return conjugated(input) if _is_complex(input) else input
 
 
 @composite(samples=operands(ANY), reference=np.positive)
@@ -212,7 +229,7 @@ def resolve_conj(input: Any) -> Any:
     >>> argand.resolve_conj(argand.tensor([1 + 2j]))
     tensor([1.+2.j])
     """
-    return input
+    return _itself("resolve_conj", input)
 
 
 @composite(samples=operands(ANY), reference=np.positive)
@@ -223,7 +240,7 @@ def resolve_neg(input: Any) -> Any:
     >>> argand.resolve_neg(argand.tensor([1.0]))
     tensor([1.])
     """
-    return input
+    return _itself("resolve_neg", input)
 
 
 @composite(out="", samples=lambda draw: [call(draw(2))], reference=lambda x: False)
@@ -234,7 +251,7 @@ def is_conj(input: Any) -> bool:
     >>> argand.is_conj(argand.tensor([1 + 2j]))
     False
     """
-    return False
+    return _itself("is_conj", input) is None
 
 
 @composite(out="", samples=lambda draw: [call(draw(2))], reference=lambda x: False)
@@ -245,7 +262,7 @@ def is_neg(input: Any) -> bool:
     >>> argand.is_neg(argand.tensor([1.0]))
     False
     """
-    return False
+    return _itself("is_neg", input) is None
 
 
 @elementwise(promote=FLOAT, reference=np.angle, samples=operands(NONZERO), kinds=EVERY + COMPLEX)

@@ -166,7 +166,7 @@ def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]
 def _trapezoid_reference(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
     size = y.shape[dim]
     upper, lower = (y.take(range(s, s + size - 1), dim) for s in (1, 0))
-    areas = (upper.astype("f8") + lower) / 2
+    areas = (upper.astype(np.result_type(upper, "f8")) + lower) / 2
     if x is None:
         return (areas * dx).sum(dim)
     shape = [-1 if d == dim % y.ndim else 1 for d in range(y.ndim)]

@@ -71,6 +71,9 @@ def _read(args: Sequence[Any]) -> tuple[list[Any], list[Labels], Labels | None]:
             "einsum(): must specify the equation string and at least one operand, or at least one "
             "operand and its subscripts list"
         )
+    if not isinstance(args[0], (str, TensorBase)):
+        given = type(args[0]).__name__
+        raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {given}")
     if not isinstance(args[0], str):
         operands = list(args[: len(args) // 2 * 2 : 2])
         inputs = [_from_sublist(x) for x in args[1::2]]

@@ -170,7 +170,11 @@ def embedding(
     return found.detach() + (found - found.detach()) * share
 
 
-@composite(name="embedding", as_method=False)
+@composite(
+    name="embedding",
+    as_method=False,
+    samples=lambda draw: [call(draw(5, 4), draw.index(2, 3, below=5))],
+)
 def embedding_package(
     weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False,
     sparse: bool = False,
@@ -331,4 +335,4 @@ def one_hot(input: Any, num_classes: int = -1) -> Any:
     if values.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
     classes = from_array(np.arange(num_classes))
-    return (input.unsqueeze(-1) == classes).to(dtypes.int64)
+    return (input.contiguous().unsqueeze(-1) == classes).to(dtypes.int64)

@@ -163,6 +163,11 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         shared = alias(ext_tensor)
     else:
         known = hasattr(ext_tensor, "__dlpack__")
+        if not known and type(ext_tensor).__name__ != "PyCapsule":
+            raise RuntimeError(
+                "from_dlpack: the argument must have __dlpack__, or be the capsule that it "
+                f"returns, but got {type(ext_tensor).__name__}"
+            )
         shared = from_array(np.from_dlpack(ext_tensor if known else _Capsule(ext_tensor)))
     return shared.clone() if copy else shared
 

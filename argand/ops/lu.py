@@ -81,6 +81,9 @@ def _eliminate(work: Any, start: int, end: int) -> None:
 
 def permutation(pivots: Any, rows: int) -> Any:
     """Which row of the matrix each row of L U is, from the exchanges."""
+    if ((pivots < 1) | (pivots > rows)).any():
+        rule = f"pivots must be between 1 and {rows}, as lu_factor makes them"
+        raise RuntimeError(f"lu_unpack: {rule}")
     order = np.tile(np.arange(rows), (len(pivots), 1))
     every = np.arange(len(pivots))
     for k in range(pivots.shape[1]):

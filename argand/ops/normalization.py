@@ -186,7 +186,14 @@ def batch_norm(
     )[0]
 
 
-@composite(name="batch_norm", as_method=False)
+@composite(
+    name="batch_norm",
+    as_method=False,
+    samples=lambda draw: [
+        call(draw(4, 3), draw(3), draw(3), None, None, True, 0.1, 1e-4, False),
+    ]
+    if draw.floating and not draw.complex else [],
+)  # fmt: skip
 def batch_norm_package(
     input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
     momentum: float, eps: float, cudnn_enabled: bool,
@@ -310,7 +317,12 @@ def group_norm(
     return _over_groups("group_norm", input, num_groups, weight, bias, eps)[0]
 
 
-@composite(name="group_norm", as_method=False)
+@composite(
+    name="group_norm",
+    as_method=False,
+    samples=lambda draw: [call(draw(2, 4, 3), 2, draw(4), draw(4), 1e-4)]
+    if draw.floating and not draw.complex else [],
+)  # fmt: skip
 def group_norm_package(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5,
     cudnn_enabled: bool = True,
@@ -341,7 +353,17 @@ def _group_statistics_vjp(g: Any, out: Any, rows: Any, mean: Any, inverse: Any, 
     return slope.expand(rows.shape), None, None, None
 
 
-@composite(as_method=False)
+def _native_call(draw: Draw) -> Call:
+    """PyTorch reads no strides here."""
+    arguments = [draw(*sizes).contiguous() for sizes in ((2, 4, 3), (4,), (4,))]
+    return call(*arguments, 2, 4, 3, 2, 1e-4)
+
+
+@composite(
+    as_method=False,
+    samples=lambda draw: [_native_call(draw)]
+    if draw.floating and not draw.complex else [],
+)  # fmt: skip
 def native_group_norm(
     input: Any, weight: Any, bias: Any, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[Any, Any, Any]:
@@ -417,7 +439,14 @@ def instance_norm(
     )
 
 
-@composite(name="instance_norm", as_method=False)
+@composite(
+    name="instance_norm",
+    as_method=False,
+    samples=lambda draw: [
+        call(draw(2, 3, 4), draw(3), draw(3), None, None, True, 0.1, 1e-4, False),
+    ]
+    if draw.floating and not draw.complex else [],
+)  # fmt: skip
 def instance_norm_package(
     input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any,
     use_input_stats: bool, momentum: float, eps: float, cudnn_enabled: bool,

@@ -366,6 +366,7 @@ def avg_pool1d(
 @composite(
     namespace=NN,
     as_method=False,
+    out="exact",
     samples=_avg_samples(2),
     reference=_windows_reference(2, np.mean, counts=True),
 )
@@ -401,6 +402,7 @@ def avg_pool2d(
 @composite(
     namespace=NN,
     as_method=False,
+    out="exact",
     samples=_avg_samples(3),
     reference=_windows_reference(3, np.mean, counts=True),
 )

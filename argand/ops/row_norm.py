@@ -95,7 +95,12 @@ def layer_norm(
     return _over_rows("layer_norm", input, normalized_shape, weight, bias, eps)[0]
 
 
-@composite(name="layer_norm", as_method=False)
+@composite(
+    name="layer_norm",
+    as_method=False,
+    samples=lambda draw: [call(draw(2, 3, 4), (4,), draw(4), draw(4), 1e-4)]
+    if draw.floating and not draw.complex else [],
+)  # fmt: skip
 def layer_norm_package(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None,
     eps: float = 1e-5, cudnn_enable: bool = True,

@@ -32,7 +32,8 @@ class Draw(Protocol):
     """Makes arguments."""
 
     kind: Any  # the dtype under test
-    floating: bool  # whether it is a floating type
+    floating: bool  # whether it is a floating or complex type
+    complex: bool
 
     def __call__(
         self, *shape: int, low: float = -2.0, high: float = 2.0, nonzero: bool = False

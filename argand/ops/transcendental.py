@@ -414,6 +414,11 @@ def sinc(input: Expr) -> Expr:
     tensor([1.0000, 0.6366])
     """
     angle = input * math.pi
+    if input.dtype.kind != "c":
+        # the first terms of the series, in whose derivative nothing cancels
+        square = angle * angle
+        near = 1 - square / 6 * (1 - square / 20 * (1 - square / 42))
+        return (square < 1e-3).where(near, angle.sin() / angle)
     return input.eq(0).where(input.constant(1), angle.sin() / angle)
 
 
@@ -491,7 +496,9 @@ def logit(input: Expr, eps: float | None = None) -> Expr:
     if eps is not None:
         low, high = input.constant(eps), input.constant(1) - eps
         input = (input < low).where(low, (input > high).where(high, input))
-    return (input / (1 - input)).log()
+    # at 0 and 1 the derivative of the quotient is no number, that of the difference infinite
+    at_end = input.eq(0) | input.eq(1)
+    return at_end.where(input.log() - (1 - input).log(), (input / (1 - input)).log())
 
 
 @elementwise(promote=FLOAT, in_place=True, elsewhere=("special.erfc",))

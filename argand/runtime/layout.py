@@ -169,7 +169,7 @@ def expanded_strides(layout: Layout, shape: Sequence[int]) -> tuple[int, ...]:
 
 def elementwise_strides(shape: Sequence[int], operands: Sequence[Layout]) -> tuple[int, ...]:
     """The strides PyTorch gives to the output: in the order of the operands' memory."""
-    if all(o.contiguous for o in operands if o.shape == shape) or len(shape) < 2:
+    if all(o.contiguous and o.shape == shape for o in operands) or len(shape) < 2:
         return contiguous_strides(shape)
     walks = [expanded_strides(o, shape) for o in operands if o.ndim]
     order = _memory_order(shape, walks)
@@ -182,26 +182,34 @@ def elementwise_strides(shape: Sequence[int], operands: Sequence[Layout]) -> tup
 
 
 def _memory_order(shape: Sequence[int], walks: Sequence[Sequence[int]]) -> list[int]:
-    """The dimensions from the slowest to the fastest in memory; insertion sort keeps ties."""
+    """The dimensions from the slowest to the fastest in memory.
+
+    An insertion sort that steps over dimensions which no operand can compare.
+    """
 
     def compare(i: int, j: int) -> int:
+        """Above 0 when dimension `i` has larger strides than `j`, by the first that knows."""
         for walk in walks:
             a, b = abs(walk[i]), abs(walk[j])
             if a == 0 or b == 0:
                 continue
             if a != b:
-                return -1 if a > b else 1
-            if shape[i] != shape[j]:
-                return -1 if shape[i] > shape[j] else 1
+                return 1 if a > b else -1
+            if shape[i] > shape[j]:
+                return 1
         return 0
 
-    order: list[int] = []
-    for dim in range(len(shape) - 1, -1, -1):
-        place = 0
-        while place < len(order) and compare(dim, order[place]) > 0:
-            place += 1
-        order.insert(place, dim)
-    return order
+    order = list(range(len(shape)))[::-1]
+    for start in range(1, len(order)):
+        moved = start
+        for place in range(start - 1, -1, -1):
+            found = compare(order[place], order[moved])
+            if found > 0:
+                order[place], order[moved] = order[moved], order[place]
+                moved = place
+            elif found < 0:
+                break
+    return order[::-1]
 
 
 class Iteration(NamedTuple):

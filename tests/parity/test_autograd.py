@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import argand
 from argand.ops.map import Elementwise
-from tests.ops.drawing import PUBLIC
-from tests.parity.scenarios import attempt, compare
-from tests.parity.test_ops import BOTH, of
+from tests.ops.drawing import PUBLIC, as_exact
+from tests.parity.scenarios import attempt, compare, torch
+from tests.parity.test_ops import COARSE, of
 from tests.tolerances import assert_close
 
 SCENARIOS: list[Callable[[ModuleType], Any]] = []
@@ -314,7 +315,19 @@ EDGES = (
     0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, -3.0, 6.0, 1e-30, -1e-30, 20.5, -20.5, 90.0, -90.0, 1e4,
     -1e4, 1e30, -1e30, float("inf"), float("-inf"), float("nan"),
 )  # fmt: skip
-UNARY = [k for k, r in PUBLIC.items() if isinstance(r, Elementwise) and r.arity == 1]
+UNARY = [
+    k for k, r in PUBLIC.items()
+    if isinstance(r, Elementwise) and r.arity == 1 and r.name not in ("polygamma", "mvlgamma")
+]  # fmt: skip
+
+
+def is_known_better(key: str, value: float) -> bool:
+    """Whether PyTorch's gradient is known to be wrong."""
+    if key == "digamma":
+        return value < 0 and value == round(value)  # its derivative has poles there
+    if key == "special.log_ndtr":
+        return value < -20
+    return key == "logit" and str(value) == "-0.0"  # which infinity depends on the type
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
@@ -322,8 +335,8 @@ UNARY = [k for k, r in PUBLIC.items() if isinstance(r, Elementwise) and r.arity 
 def test_gradients_at_the_edges(key: str, kind: str) -> None:
     record = PUBLIC[key]
     found = []
-    for t in BOTH:
-        x = t.tensor(EDGES, dtype=getattr(t, kind), requires_grad=True)
+    for t, name in ((argand, kind), (torch, kind), (torch, "float64")):
+        x = t.tensor(EDGES, dtype=getattr(t, kind)).to(getattr(t, name)).requires_grad_()
         try:
             y = of(t, record)(x)
         except RuntimeError:
@@ -331,12 +344,19 @@ def test_gradients_at_the_edges(key: str, kind: str) -> None:
         if not y.requires_grad:
             pytest.skip(f"{key} has no gradient")
         y.backward(t.full((len(EDGES),), 1.5, dtype=y.dtype))
-        found.append((y.detach().double().numpy(), x.grad.double().numpy()))
-    (own, own_slope), (theirs, their_slope) = found
+        found.append((as_exact(y), as_exact(x.grad + 0)))
+    (own, own_slope), (theirs, their_slope), (exact, exact_slope) = found
+    digits = "float32" if key in COARSE else kind
     for place, value in enumerate(EDGES):
         if np.isinf(value) and np.isnan(theirs[place]):
             continue  # PyTorch's vectors meet infinity with 0
         where = f"{key} of {value}"
-        assert_close(own[place], theirs[place], kind, where)
-        if not np.isnan(value):  # there PyTorch's gradients follow whichever branch is last
-            assert_close(own_slope[place], their_slope[place], kind, f"gradient of {where}")
+        if not np.isfinite(theirs[place]):
+            with np.errstate(over="ignore"):
+                theirs[place] = np.dtype(kind).type(exact[place])  # it may have overflown too early
+                their_slope[place] = np.dtype(kind).type(exact_slope[place])
+        assert_close(own[place], theirs[place], digits, where)
+        if np.isnan(theirs[place]):
+            continue  # there PyTorch's gradients follow whichever branch is last
+        if not is_known_better(key, value):
+            assert_close(own_slope[place], their_slope[place], digits, f"gradient of {where}")

@@ -220,6 +220,14 @@ def test_random_numbers_in_workers():
 
 Pair = collections.namedtuple("Pair", "left right")
 
+
+class Something:
+    """No type that a batch is made of."""
+
+    def __repr__(self):
+        return "something"
+
+
 BATCHES = [
     [1, 2],
     [1.0, 2],
@@ -232,7 +240,7 @@ BATCHES = [
     [],
     [1, "a"],
     [1j],
-    [object()],
+    [Something()],
     [(1, 2), (3, 4)],
     [(1, 2), (3,)],
     [[1, 2], [3, 4]],
