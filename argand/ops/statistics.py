@@ -150,6 +150,8 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             "nanmean(): expected input to have floating point or complex dtype but got "
             f"{input.dtype.name}"
         )
+    if input.form.dtype.kind == "c":
+        raise RuntimeError("nanmean: complex numbers are not supported")
     total = sum.body(_present(input), dim, keepdim, dtype=dtype)
     return total / sum.body(~input.isnan(), dim, keepdim).to(total.dtype)
 
