@@ -24,6 +24,7 @@ def _export() -> None:
     for name in _SHARED:
         record = RECORDS[name]
         globals()[name] = (_with_inplace if record.in_place else _softmax_form)(record)
+    globals()["relu_"] = RECORDS["relu"].in_place_method()
     for name in _CONVOLUTIONS:
         globals()[name] = RECORDS[name].function()
 
@@ -225,3 +226,37 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 
 def __getattr__(name: str) -> Any:
     raise missing(__name__, name)
+
+
+def linear_cross_entropy(
+    input: Any, linear_weight: Any, target: Any, *, linear_bias: Any = None, weight: Any = None,
+    reduction: str = "mean", ignore_index: int | None = None, label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Any:  # fmt: skip
+    """The cross entropy of ``linear(input, linear_weight, linear_bias)``.
+
+    Args:
+        input: ``(N, in_features)`` or ``(in_features)``.
+        linear_weight: ``(C, in_features)``, or ``(C, d1, ..., in_features)`` for losses with
+            further dimensions.
+        target: class numbers or probabilities, as `cross_entropy` takes them.
+        linear_bias: ``(C)`` or ``(C, d1, ...)``.
+        weight, reduction, ignore_index, label_smoothing: see `cross_entropy`.
+
+    >>> import argand
+    >>> x, w = argand.zeros(2, 3), argand.ones(4, 3)
+    >>> argand.nn.functional.linear_cross_entropy(x, w, argand.tensor([0, 1]))
+    tensor(1.3863)
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: options (losses by chunks) are not there")
+    shape = linear_weight.shape[:-1]
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    records = functions_in("nn.functional")
+    logits = records["linear"](input, linear_weight.reshape(-1, linear_weight.shape[-1]), bias)
+    logits = logits.reshape(*input.shape[:-1], *shape)
+    ignored = -100 if ignore_index is None else ignore_index
+    return records["cross_entropy"](
+        logits, target, weight, ignore_index=ignored, reduction=reduction,
+        label_smoothing=label_smoothing,
+    )  # fmt: skip

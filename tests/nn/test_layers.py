@@ -253,3 +253,13 @@ def test_parameters_as_a_vector() -> None:
     assert vector.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     (vector * vector).sum().backward()
     assert layer.bias.grad.tolist() == [8.0, 10.0]
+
+
+def test_linear_cross_entropy_is_both_in_one() -> None:
+    x, bias = argand.randn(2, 3), argand.randn(4, 5)
+    weight, target = argand.randn(4, 5, 3), argand.tensor([[0, 1, 2, 3, -100], [1, 1, 0, 2, 3]])
+    logits = (argand.einsum("ni,cdi->ncd", x, weight)) + bias
+    wanted = nn.functional.cross_entropy(logits, target)
+    own = nn.functional.linear_cross_entropy(x, weight, target, linear_bias=bias)
+    assert own.item() == pytest.approx(wanted.item(), rel=1e-5)
+    assert nn.functional.relu_(x) is x
