@@ -7,8 +7,12 @@
 tensor([[1., 1.]])
 """
 
+import gc as _gc
 import math as _math
 import typing as _typing
+
+_collects = _gc.isenabled()
+_gc.disable()  # nothing of what is imported now is garbage
 
 from argand import autograd as autograd
 from argand import dtypes as _dtypes
@@ -109,24 +113,28 @@ _export_records()
 globals().update(_TENSOR_TYPES | _STORAGE_TYPES)
 
 
-from argand import backends as backends  # noqa: E402
-from argand import cuda as cuda  # noqa: E402
-from argand import fft as fft  # noqa: E402
-from argand import func as func  # noqa: E402
-from argand import linalg as linalg  # noqa: E402
-from argand import masked as masked  # noqa: E402
-from argand import nn as nn  # noqa: E402 - these need the names above
-from argand import optim as optim  # noqa: E402
-from argand import random as random  # noqa: E402
-from argand import return_types as return_types  # noqa: E402
-from argand import signal as signal  # noqa: E402
-from argand import special as special  # noqa: E402
-from argand import testing as testing  # noqa: E402
-from argand import utils as utils  # noqa: E402
-from argand import version as version  # noqa: E402
-from argand.autograd import forward_ad as _forward_ad  # noqa: E402, F401
-from argand.autograd import functional as _functional  # noqa: E402, F401
-from argand.func.vectorize import vmap as vmap  # noqa: E402
+from argand import backends as backends
+from argand import cuda as cuda
+from argand import fft as fft
+from argand import func as func
+from argand import linalg as linalg
+from argand import masked as masked
+from argand import nn as nn  # these need the names above
+from argand import optim as optim
+from argand import random as random
+from argand import return_types as return_types
+from argand import signal as signal
+from argand import special as special
+from argand import testing as testing
+from argand import utils as utils
+from argand import version as version
+from argand.autograd import forward_ad as _forward_ad  # noqa: F401
+from argand.autograd import functional as _functional  # noqa: F401
+from argand.func.vectorize import vmap as vmap
+
+_gc.freeze()  # it stays: no later collection, nor the end of the process, has to look at it
+if _collects:
+    _gc.enable()
 
 
 def __getattr__(name: str) -> object:
