@@ -204,6 +204,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 
 
 @composite(
+    apart=("input",),
     samples=lambda draw: [
         call(_distinct(draw, 3, 4), 2), call(_distinct(draw, 3, 4), 3, 0),
         call(_distinct(draw, 2, 3, 4), 1, 1, True),

@@ -23,6 +23,7 @@ CALLS: dict[str, Callable[[ModuleType], Any]] = {
     "masked_select over input": lambda t: _over(t, lambda x, i: t.masked_select(x, x > 1, out=x)),
     "take_along_dim over input": lambda t: _over(t, lambda x, i: t.take_along_dim(x, i, 0, out=x)),
     "nonzero over input": lambda t: _over(t, lambda x, i: t.nonzero(i, out=i)),
+    "kthvalue over input": lambda t: _over(t, lambda x, i: t.kthvalue(x, 2, out=(x, i))),
     "cat over a part": lambda t: _over(t, lambda x, i: t.cat([x], out=x)),
     "vstack over a part": lambda t: _over(t, lambda x, i: t.vstack([x[None]], out=x[None])),
     "scatter over input": lambda t: _over(t, lambda x, i: t.scatter(x, 0, i, 1.0, out=x)),
