@@ -253,7 +253,8 @@ def linear_cross_entropy(
     shape = linear_weight.shape[:-1]
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     records = functions_in("nn.functional")
-    logits = records["linear"].function()(input, linear_weight.reshape(-1, linear_weight.shape[-1]), bias)
+    rows = linear_weight.reshape(-1, linear_weight.shape[-1])
+    logits = records["linear"].function()(input, rows, bias)
     logits = logits.reshape(*input.shape[:-1], *shape)
     ignored = -100 if ignore_index is None else ignore_index
     return records["cross_entropy"].function()(

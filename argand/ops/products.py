@@ -379,6 +379,7 @@ def multi_dot(tensors: Sequence[Any]) -> Any:
 
 
 @composite(
+    out="cast",
     as_method=False,
     samples=lambda draw: [
         call(draw(2, 3), draw(3, 4)), call(draw(2, 3), draw(3, 4), draw(4, 2)),
