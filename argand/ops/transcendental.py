@@ -510,3 +510,21 @@ def erfc(input: Expr) -> Expr:
     tensor([1.0000e+00, 1.5375e-12])
     """
     return input.erfc()
+
+
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=lambda x, y: np.where(x == 0, 0, x * np.log(y)),
+    samples=operands(ANY, POSITIVE),
+    elsewhere=("special.xlogy",),
+)
+def xlogy(input: Expr, other: Expr) -> Expr:
+    """``input * log(other)``, and 0 where `input` is 0 and `other` is a number.
+
+    >>> import argand
+    >>> argand.xlogy(argand.tensor([0.0, 2.0]), argand.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
+    vanishes = input.eq(0) & other.eq(other)
+    return vanishes.where(0.0, input * other.log())
