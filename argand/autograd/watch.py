@@ -53,10 +53,9 @@ def _pack(node: Node, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) 
                 value = pack(tensor)
             if tensor.buffer.version != before:
                 raise RuntimeError(
-                    "A saved tensor pack hook is modifying its input in place. Tensors provided as "
-                    "input to pack hook can not be modified by in-place operations as this can "
-                    "lead to unexpected side-effects. Please open an issue if you need to perform "
-                    "in-place operations on the input to a pack hook."
+                    f"{node.label}: a pack hook must not change the tensor it gets in place, but "
+                    f"its version went from {before} to {tensor.buffer.version}. Hint: change a "
+                    "clone."
                 )
             saved[i] = Packed(value, unpack, tensor.node)
             versions[i] = NEVER

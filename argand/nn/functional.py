@@ -261,3 +261,47 @@ def linear_cross_entropy(
         logits, target, weight, ignore_index=ignored, reduction=reduction,
         label_smoothing=label_smoothing,
     )  # fmt: skip
+
+
+# ---- former names -------------------------------------------------------------------------------
+
+
+def _upsampled(name: str, input: Any, *settings: Any) -> Any:
+    warnings.warn(
+        f"`nn.functional.{name}` is the former name of `nn.functional.interpolate`.", stacklevel=3
+    )
+    return functions_in("nn.functional")["interpolate"].function()(input, *settings)
+
+
+def upsample(
+    input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Any:  # fmt: skip
+    """The former name of `interpolate`.
+
+    >>> import argand
+    >>> argand.nn.functional.interpolate(argand.ones(1, 1, 2), 3).shape
+    torch.Size([1, 1, 3])
+    """
+    return _upsampled("upsample", input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """The former name of `interpolate`.
+
+    >>> import argand
+    >>> argand.nn.functional.interpolate(argand.ones(1, 1, 2), 3).shape
+    torch.Size([1, 1, 3])
+    """
+    return _upsampled("upsample_nearest", input, size, scale_factor, "nearest")
+
+
+def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
+    """The former name of `interpolate` with ``mode="bilinear"`` and ``align_corners=True``.
+
+    >>> import argand
+    >>> x = argand.ones(1, 1, 2, 2)
+    >>> argand.nn.functional.interpolate(x, 3, mode="bilinear", align_corners=True).shape
+    torch.Size([1, 1, 3, 3])
+    """
+    return _upsampled("upsample_bilinear", input, size, scale_factor, "bilinear", True)

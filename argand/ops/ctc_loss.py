@@ -15,6 +15,7 @@ from argand import dtypes
 from argand.ops.arrays import as_array, fresh
 from argand.ops.function import composite, operation
 from argand.ops.loss import NN, reduced
+from argand.ops.samples import call
 from argand.ops.windows import not_implemented
 from argand.runtime.tensor_base import TensorBase
 
@@ -198,7 +199,17 @@ def _ctc_slope_vjp(g: Any, out: Any, *arguments: Any) -> Any:
     raise NotImplementedError("ctc_loss: the gradient of its gradient is not there")
 
 
-@composite(namespace=NN, as_method=False)
+@composite(
+    namespace=NN,
+    as_method=False,
+    samples=lambda draw: [
+        call(
+            draw.index(4, 2, 3, below=5).to(draw.dtype("float64")).log_softmax(2),
+            draw.index(2, 2, below=2) + 1, (4, 4), (2, 2), reduction=reduction,
+        )
+        for reduction in ("mean", "sum", "none")
+    ],
+)
 def ctc_loss(
     log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: str = "mean", zero_infinity: bool = False,
@@ -226,6 +237,11 @@ def ctc_loss(
     if log_probs.form.dtype.name not in ("float32", "float64"):
         raise not_implemented("ctc_loss_cpu", log_probs)
     single = log_probs.ndim == 2
+    if log_probs.ndim not in (2, 3):
+        raise RuntimeError(
+            "ctc_loss: log_probs must have the shape (T, N, C) or (T, C), but got "
+            f"{list(log_probs.shape)}"
+        )
     if single:
         log_probs = log_probs.unsqueeze(1)
         targets = targets.unsqueeze(0) if targets.ndim == 1 else targets

@@ -11,6 +11,7 @@ from argand.ops.create import Options
 from argand.ops.function import composite
 from argand.ops.record import _Defaults
 from argand.ops.samples import call
+from argand.ops.shape import sizes_of
 from argand.runtime.layout import strided
 from argand.runtime.memory import allocate
 from argand.runtime.tensor_base import make
@@ -128,6 +129,7 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], **kwargs
     (1, 2)
     """
     options = Options(**kwargs)
+    size = sizes_of("empty_permuted", (size,))
     if sorted(physical_layout) != list(range(len(size))):
         raise RuntimeError(
             "empty_permuted: physical_layout must name every dimension of size once, from 0 to "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -276,47 +275,3 @@ def interpolate(
             step = _Step(n, m, pace, bool(align_corners))
             input = _resized(input, d + 2, mode, step, antialias)
     return input.contiguous()
-
-
-def _upsampled(name: str, input: Any, *settings: Any) -> Any:
-    warnings.warn(
-        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
-    )
-    return interpolate(input, *settings)
-
-
-@composite(namespace=NN, as_method=False)
-def upsample(
-    input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
-    align_corners: bool | None = None,
-) -> Any:  # fmt: skip
-    """The former name of `interpolate`.
-
-    >>> import argand
-    >>> argand.nn.functional.upsample(argand.ones(1, 1, 2), 3).shape
-    torch.Size([1, 1, 3])
-    """
-    return _upsampled("upsample", input, size, scale_factor, mode, align_corners)
-
-
-@composite(namespace=NN, as_method=False)
-def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
-    """The former name of `interpolate`.
-
-    >>> import argand
-    >>> argand.nn.functional.upsample_nearest(argand.ones(1, 1, 2), 3).shape
-    torch.Size([1, 1, 3])
-    """
-    return _upsampled("upsample_nearest", input, size, scale_factor, "nearest")
-
-
-@composite(namespace=NN, as_method=False)
-def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Any:
-    """The former name of `interpolate` with ``mode="bilinear"`` and ``align_corners=True``.
-
-    >>> import argand
-    >>> argand.nn.functional.upsample_bilinear(argand.ones(1, 1, 2, 2), 3).shape
-    torch.Size([1, 1, 3, 3])
-    """
-    return _upsampled("upsample_bilinear", input, size, scale_factor, "bilinear", True)
