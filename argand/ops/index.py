@@ -225,8 +225,6 @@ def _slice(x: Any, dim: int, part: slice) -> Any:
     if part.start is None and part.stop is None and part.step is None:
         return x
     size = x.form.shape[dim]
-    if part.step is not None and part.step <= 0:
-        raise ValueError(f"slice: step must be greater than zero, but got {part.step} (see flip)")
     start, stop, step = part.indices(size)
     length = len(range(start, stop, step))
     if length == size and step == 1:

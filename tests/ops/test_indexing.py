@@ -96,6 +96,26 @@ def test_positions_outside(position: int) -> None:
         x.scatter_add(0, index, argand.ones(2))
 
 
-def test_slices_do_not_go_backwards() -> None:
+@pytest.mark.parametrize("step", [-1, -2, -5])
+@pytest.mark.parametrize("begin", [None, 5, 2, -1, 9])
+@pytest.mark.parametrize("end", [None, 0, 3, -9])
+def test_slices_may_go_backwards(begin: int | None, end: int | None, step: int) -> None:
+    """PyTorch refuses these; they mean what they mean in NumPy."""
+    exact = np.arange(12.0).reshape(2, 6)
+    x = argand.tensor(exact, requires_grad=True)
+    part, wanted = x[:, begin:end:step], exact[:, begin:end:step]
+    np.testing.assert_array_equal(part.detach().numpy(), wanted)
+    (part * part).sum().backward()
+    slope = np.zeros_like(exact)
+    slope[:, begin:end:step] = 2 * wanted
+    np.testing.assert_array_equal(x.grad.numpy(), slope)
+    y = argand.zeros(2, 6)
+    y[:, begin:end:step] = argand.tensor(wanted.copy()).float()
+    written = np.zeros_like(exact)
+    written[:, begin:end:step] = wanted
+    np.testing.assert_array_equal(y.numpy(), written)
+
+
+def test_a_slice_goes_somewhere() -> None:
     with pytest.raises(ValueError, match="step"):
-        argand.zeros(3)[::-1]
+        argand.zeros(3)[::0]
