@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from argand.ops.function import composite
-from argand.ops.matmul import bmm, mm, mv, product_of
+from argand.ops.function import composite, operation
+from argand.ops.matmul import bmm, compute, mm, mv, product_of
 from argand.ops.record import describe
 from argand.ops.samples import Call, Draw, call
 from argand.ops.traces import promoted
+from argand.runtime.layout import Layout
 
 
 def _added(
@@ -64,7 +65,31 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
     tensor([[2., 1.],
             [1., 2.]])
     """
+    if beta == 1 and alpha == 1 and _is_one_kernel(input.form, mat1.form, mat2.form):
+        return product_and_more(input, mat1, mat2)
     return _added("addmm", input, mm.body(mat1, mat2), beta, alpha)
+
+
+def _is_one_kernel(input: Layout, a: Layout, b: Layout) -> bool:
+    """Whether a product of matrices can take `input` along as its bias."""
+    if not a.ndim == b.ndim == 2 or a.shape[1] != b.shape[0]:
+        return False
+    alike = input.dtype is a.dtype is b.dtype and a.dtype.kind == "f"
+    fits = input.shape in ((a.shape[0], b.shape[1]), (1, b.shape[1]), (b.shape[1],))
+    return alike and fits and a.numel > 0 and b.numel > 0
+
+
+@operation(as_method=False, as_function=False, graph_name="addmm")
+def product_and_more(input: Any, mat1: Any, mat2: Any) -> Any:
+    """``mat1 @ mat2 + input``, in one kernel."""
+    return compute(mat1, mat2, input)
+
+
+@product_and_more.vjp(saves="mat1 mat2")
+def _product_and_more_vjp(g: Any, out: Any, input: Any, mat1: Any, mat2: Any) -> Any:
+    left = None if mat1.node is None else product_of(g, mat2.t())
+    right = None if mat2.node is None else product_of(mat1.t(), g)
+    return g.sum_to_size(input.shape), left, right
 
 
 @composite(in_place=True, samples=_samples((3,), (3, 4), (4,)), reference=_reference(np.matmul))
