@@ -149,14 +149,20 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     tensor([[2],
             [3]])
     """
+    key = (input.form, dim, index.form)
+    known = gather.plans.get(key)  # what follows concerns layouts alone
+    if known is not None:
+        return elements_at(input, known, index)
     at = normalize_dim(dim, input.ndim)
     check_places("gather", input, at, index)
     if not input.ndim:
         return gather.body(input.reshape(1), 0, index.reshape(-1)).reshape(index.shape)
     if not index.ndim:
         return gather.body(input, dim, index.reshape(1)).reshape(())
-    index = positions("gather", index, input.form.shape[at])
-    return elements_at(input, at, index)
+    found = positions("gather", index, input.form.shape[at])
+    if found is index:
+        gather.plans[key] = at
+    return elements_at(input, at, found)
 
 
 @composite(
