@@ -186,7 +186,8 @@ def test_out(key: str) -> None:
             parts = expected if isinstance(expected, tuple) else (expected,)
             if not all(isinstance(part, torch.Tensor) for part in parts):
                 continue
-            computed = bool(tensors_in(pair[0])) and not record.unpredictable and key != "lu"
+            computed = bool(tensors_in(pair[0])) and not record.unpredictable
+            computed = computed and key not in ("lu", "chain_matmul")  # which do not look at it
             for target in ("same", "bool") if computed else ("same",):
                 found = []
                 for framework, call in zip(BOTH, pair):
