@@ -59,9 +59,14 @@ def _clone_vjp(g: Any, out: Any, input: Any, memory_format: Any) -> Any:
 def compact(input: Any, memory_format: Any = None) -> Any:
     """A copy that is row-major, or in the order of `memory_format`."""
     layout = input.form
-    strides = ordered_strides(layout, memory_format or contiguous_format)
-    out = new(strided(layout.dtype, layout.shape, strides))
-    copier.into(out, input)
+    plan = compact.plans.get((layout, memory_format))
+    if plan is None:
+        strides = ordered_strides(layout, memory_format or contiguous_format)
+        ordered = strided(layout.dtype, layout.shape, strides)
+        plan = compact.plans[layout, memory_format] = ordered, copier.runner(ordered, input)
+    ordered, run = plan
+    out = new(ordered)
+    run(input.ptr, out.ptr)
     return out
 
 
@@ -83,7 +88,9 @@ def contiguous(input: Any, memory_format: Any = None) -> Any:
     (2, 1)
     """
     if memory_format is None or memory_format is contiguous_format:
-        return input if input.form.contiguous else compact(input)
+        if input.form.contiguous:
+            return input
+        return compact.body(input) if input.node is None else compact(input)
     if memory_format is preserve_format:
         rule = "preserve memory format is unsupported by the contiguous operator"
         raise RuntimeError(rule)
