@@ -12,21 +12,15 @@ from argand.ops.record import RECORDS, functions_in
 if TYPE_CHECKING:
     from argand.nn._functional import *  # what `_export` adds
 
-_SHARED = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
-_CONVOLUTIONS = tuple(f"conv{kind}{rank}d" for kind in ("", "_transpose") for rank in (1, 2, 3))
-
 
 def _export() -> None:
     for name, record in functions_in("nn.functional").items():
         globals()[name] = _with_inplace(record) if record.in_place else record.function()
-        if record.in_place:
+        if record.in_place and record.namespace:
             globals()[f"{record.name}_"] = record.in_place_method()
-    for name in _SHARED:
-        record = RECORDS[name]
-        globals()[name] = (_with_inplace if record.in_place else _softmax_form)(record)
+    for name in ("softmax", "log_softmax"):
+        globals()[name] = _softmax_form(RECORDS[name])
     globals()["relu_"] = RECORDS["relu"].in_place_method()
-    for name in _CONVOLUTIONS:
-        globals()[name] = RECORDS[name].function()
 
 
 def _with_inplace(record: Any) -> Any:

@@ -30,6 +30,7 @@ def _gated_reference(x: Any, dim: int = -1) -> Any:
 @elementwise(
     out="",
     in_place=True,
+    elsewhere=("nn.functional.relu",),
     reference=lambda x: np.maximum(x, 0),
     kinds=NUMERIC,
     from_output=lambda g, out: (out <= 0).where(g.constant(0), g),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from argand.kernels.expr import Expr
 from argand.ops.map import FLOAT, elementwise
 from argand.ops.restricted import restricted
 from argand.ops.samples import Range, operands
 
 SPECIAL = "special"
+
+_special = partial(restricted, namespace=SPECIAL, as_method=False, promote=FLOAT)
+_constant = partial(_special, differentiable=False, halves=False)
 
 
 @elementwise(promote=FLOAT, in_place=True, elsewhere=("special.i0",))
@@ -21,7 +26,7 @@ def i0(input: Expr) -> Expr:
     return input.i0()
 
 
-@restricted(namespace=SPECIAL, as_method=False, promote=FLOAT)
+@_special()
 def i1(input: Expr) -> Expr:
     """The modified Bessel function of the first kind of order 1.
 
@@ -32,7 +37,7 @@ def i1(input: Expr) -> Expr:
     return input.i1()
 
 
-@restricted(namespace=SPECIAL, as_method=False, promote=FLOAT)
+@_special()
 def i0e(input: Expr) -> Expr:
     """``exp(-|input|) i0(input)``, which does not overflow.
 
@@ -43,7 +48,7 @@ def i0e(input: Expr) -> Expr:
     return input.i0e()
 
 
-@restricted(namespace=SPECIAL, as_method=False, promote=FLOAT)
+@_special()
 def i1e(input: Expr) -> Expr:
     """``exp(-|input|) i1(input)``, which does not overflow.
 
@@ -54,7 +59,7 @@ def i1e(input: Expr) -> Expr:
     return input.i1e()
 
 
-@restricted(namespace=SPECIAL, as_method=False, promote=FLOAT, differentiable=False, halves=False)
+@_constant()
 def modified_bessel_i0(x: Expr) -> Expr:
     """`i0`, outside of the graph.
 
@@ -65,7 +70,7 @@ def modified_bessel_i0(x: Expr) -> Expr:
     return x.i0()
 
 
-@restricted(namespace=SPECIAL, as_method=False, promote=FLOAT, differentiable=False, halves=False)
+@_constant()
 def modified_bessel_i1(x: Expr) -> Expr:
     """`i1`, outside of the graph.
 
@@ -76,14 +81,7 @@ def modified_bessel_i1(x: Expr) -> Expr:
     return x.i1()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(0.3, 12.0)),
-)
+@_constant(samples=operands(Range(0.3, 12.0)))
 def modified_bessel_k0(x: Expr) -> Expr:
     """The modified Bessel function of the second kind of order 0.
 
@@ -94,14 +92,7 @@ def modified_bessel_k0(x: Expr) -> Expr:
     return x.modified_bessel_k0()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(0.3, 12.0)),
-)
+@_constant(samples=operands(Range(0.3, 12.0)))
 def modified_bessel_k1(x: Expr) -> Expr:
     """The modified Bessel function of the second kind of order 1.
 
@@ -112,14 +103,7 @@ def modified_bessel_k1(x: Expr) -> Expr:
     return x.modified_bessel_k1()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(0.3, 12.0)),
-)
+@_constant(samples=operands(Range(0.3, 12.0)))
 def scaled_modified_bessel_k0(x: Expr) -> Expr:
     """``exp(x) modified_bessel_k0(x)``, which does not vanish.
 
@@ -130,14 +114,7 @@ def scaled_modified_bessel_k0(x: Expr) -> Expr:
     return x.scaled_modified_bessel_k0()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(0.3, 12.0)),
-)
+@_constant(samples=operands(Range(0.3, 12.0)))
 def scaled_modified_bessel_k1(x: Expr) -> Expr:
     """``exp(x) modified_bessel_k1(x)``, which does not vanish.
 
@@ -148,14 +125,7 @@ def scaled_modified_bessel_k1(x: Expr) -> Expr:
     return x.scaled_modified_bessel_k1()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(-12.0, 12.0)),
-)
+@_constant(samples=operands(Range(-12.0, 12.0)))
 def bessel_j0(input: Expr) -> Expr:
     """The Bessel function of the first kind of order 0.
 
@@ -166,14 +136,7 @@ def bessel_j0(input: Expr) -> Expr:
     return input.bessel_j0()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(-12.0, 12.0)),
-)
+@_constant(samples=operands(Range(-12.0, 12.0)))
 def bessel_j1(input: Expr) -> Expr:
     """The Bessel function of the first kind of order 1.
 
@@ -184,14 +147,7 @@ def bessel_j1(input: Expr) -> Expr:
     return input.bessel_j1()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(0.3, 12.0)),
-)
+@_constant(samples=operands(Range(0.3, 12.0)))
 def bessel_y0(input: Expr) -> Expr:
     """The Bessel function of the second kind of order 0.
 
@@ -202,14 +158,7 @@ def bessel_y0(input: Expr) -> Expr:
     return input.bessel_y0()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(0.3, 12.0)),
-)
+@_constant(samples=operands(Range(0.3, 12.0)))
 def bessel_y1(input: Expr) -> Expr:
     """The Bessel function of the second kind of order 1.
 
@@ -220,14 +169,7 @@ def bessel_y1(input: Expr) -> Expr:
     return input.bessel_y1()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(-12.0, 12.0)),
-)
+@_constant(samples=operands(Range(-12.0, 12.0)))
 def spherical_bessel_j0(x: Expr) -> Expr:
     """``sin(x) / x``, and 1 at 0.
 
@@ -238,14 +180,7 @@ def spherical_bessel_j0(x: Expr) -> Expr:
     return x.spherical_bessel_j0()
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=operands(Range(-12.0, 12.0)),
-)
+@_constant(samples=operands(Range(-12.0, 12.0)))
 def airy_ai(x: Expr) -> Expr:
     """Airy's function Ai.
 

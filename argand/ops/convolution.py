@@ -297,7 +297,9 @@ def _samples(rank: int) -> Any:
     return samples
 
 
-@composite(as_method=False, samples=_samples(1))
+@composite(
+    elsewhere=("nn.functional.conv1d",), as_method=False, samples=_samples(1)
+)
 def conv1d(
     input: Any,
     weight: Any,
@@ -329,7 +331,9 @@ def conv1d(
     return _convolve("conv1d", input, weight, bias, stride, padding, dilation, groups)
 
 
-@composite(as_method=False, samples=_samples(2))
+@composite(
+    elsewhere=("nn.functional.conv2d",), as_method=False, samples=_samples(2)
+)
 def conv2d(
     input: Any,
     weight: Any,
@@ -362,7 +366,9 @@ def conv2d(
     return _convolve("conv2d", input, weight, bias, stride, padding, dilation, groups)
 
 
-@composite(as_method=False, samples=_samples(3))
+@composite(
+    elsewhere=("nn.functional.conv3d",), as_method=False, samples=_samples(3)
+)
 def conv3d(
     input: Any,
     weight: Any,
@@ -411,7 +417,9 @@ def _transposed_samples(rank: int) -> Any:
     return samples
 
 
-@composite(as_method=False, samples=_transposed_samples(1))
+@composite(
+    elsewhere=("nn.functional.conv_transpose1d",), as_method=False, samples=_transposed_samples(1)
+)
 def conv_transpose1d(
     input: Any,
     weight: Any,
@@ -447,7 +455,9 @@ def conv_transpose1d(
     )
 
 
-@composite(as_method=False, samples=_transposed_samples(2))
+@composite(
+    elsewhere=("nn.functional.conv_transpose2d",), as_method=False, samples=_transposed_samples(2)
+)
 def conv_transpose2d(
     input: Any,
     weight: Any,
@@ -483,7 +493,9 @@ def conv_transpose2d(
     )
 
 
-@composite(as_method=False, samples=_transposed_samples(3))
+@composite(
+    elsewhere=("nn.functional.conv_transpose3d",), as_method=False, samples=_transposed_samples(3)
+)
 def conv_transpose3d(
     input: Any,
     weight: Any,

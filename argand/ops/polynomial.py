@@ -20,7 +20,7 @@ def _samples(draw: Draw) -> Iterable[Call]:
     yield call(draw.number(-1.0, 1.0), draw(2, 3, low=0.0, high=3.0))
 
 
-@restricted(
+polynomial = restricted(
     namespace=SPECIAL,
     as_method=False,
     promote=FLOAT,
@@ -28,6 +28,9 @@ def _samples(draw: Draw) -> Iterable[Call]:
     halves=False,
     samples=_samples,
 )
+
+
+@polynomial
 def chebyshev_polynomial_t(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the first kind.
 
@@ -38,14 +41,7 @@ def chebyshev_polynomial_t(x: Expr, n: Expr) -> Expr:
     return x.chebyshev_polynomial_t(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def chebyshev_polynomial_u(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the second kind.
 
@@ -56,14 +52,7 @@ def chebyshev_polynomial_u(x: Expr, n: Expr) -> Expr:
     return x.chebyshev_polynomial_u(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def chebyshev_polynomial_v(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the third kind.
 
@@ -74,14 +63,7 @@ def chebyshev_polynomial_v(x: Expr, n: Expr) -> Expr:
     return x.chebyshev_polynomial_v(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def chebyshev_polynomial_w(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the fourth kind.
 
@@ -92,14 +74,7 @@ def chebyshev_polynomial_w(x: Expr, n: Expr) -> Expr:
     return x.chebyshev_polynomial_w(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def shifted_chebyshev_polynomial_t(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the first kind, of ``2 x - 1``.
 
@@ -110,14 +85,7 @@ def shifted_chebyshev_polynomial_t(x: Expr, n: Expr) -> Expr:
     return x.shifted_chebyshev_polynomial_t(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def shifted_chebyshev_polynomial_u(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the second kind, of ``2 x - 1``.
 
@@ -128,14 +96,7 @@ def shifted_chebyshev_polynomial_u(x: Expr, n: Expr) -> Expr:
     return x.shifted_chebyshev_polynomial_u(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def shifted_chebyshev_polynomial_v(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the third kind, of ``2 x - 1``.
 
@@ -146,14 +107,7 @@ def shifted_chebyshev_polynomial_v(x: Expr, n: Expr) -> Expr:
     return x.shifted_chebyshev_polynomial_v(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def shifted_chebyshev_polynomial_w(x: Expr, n: Expr) -> Expr:
     """Chebyshev's polynomials of the fourth kind, of ``2 x - 1``.
 
@@ -164,14 +118,7 @@ def shifted_chebyshev_polynomial_w(x: Expr, n: Expr) -> Expr:
     return x.shifted_chebyshev_polynomial_w(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def hermite_polynomial_h(x: Expr, n: Expr) -> Expr:
     """Hermite's polynomials in the physicists' form.
 
@@ -182,14 +129,7 @@ def hermite_polynomial_h(x: Expr, n: Expr) -> Expr:
     return x.hermite_polynomial_h(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def hermite_polynomial_he(x: Expr, n: Expr) -> Expr:
     """Hermite's polynomials in the probabilists' form.
 
@@ -200,14 +140,7 @@ def hermite_polynomial_he(x: Expr, n: Expr) -> Expr:
     return x.hermite_polynomial_he(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def laguerre_polynomial_l(x: Expr, n: Expr) -> Expr:
     """Laguerre's polynomials.
 
@@ -218,14 +151,7 @@ def laguerre_polynomial_l(x: Expr, n: Expr) -> Expr:
     return x.laguerre_polynomial_l(n)
 
 
-@restricted(
-    namespace=SPECIAL,
-    as_method=False,
-    promote=FLOAT,
-    differentiable=False,
-    halves=False,
-    samples=_samples,
-)
+@polynomial
 def legendre_polynomial_p(x: Expr, n: Expr) -> Expr:
     """Legendre's polynomials.
 

@@ -291,7 +291,13 @@ def cosh(input: Expr) -> Expr:
     return input.cosh()
 
 
-@elementwise(promote=FLOAT, in_place=True, reference=np.tanh, kinds=EVERY + COMPLEX)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    reference=np.tanh,
+    elsewhere=("nn.functional.tanh",),
+    kinds=EVERY + COMPLEX,
+)
 def tanh(input: Expr) -> Expr:
     """The hyperbolic tangent.
 
@@ -302,7 +308,12 @@ def tanh(input: Expr) -> Expr:
     return input.tanh()
 
 
-@elementwise(promote=FLOAT, in_place=True, elsewhere=("special.expit",), kinds=EVERY + COMPLEX)
+@elementwise(
+    promote=FLOAT,
+    in_place=True,
+    elsewhere=("special.expit", "nn.functional.sigmoid"),
+    kinds=EVERY + COMPLEX,
+)
 def sigmoid(input: Expr) -> Expr:
     """``1 / (1 + exp(-input))``.
 

@@ -7,24 +7,29 @@ import pytest
 
 import argand
 from argand.autograd import gradcheck, gradgradcheck
+from argand.kernels.scalar import TABLE
+from argand.ops.record import RECORDS
 
 ORDINARY = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, 1e-5, 1e5, 1e-20]
 GRID = np.array([complex(a, b) for a in ORDINARY for b in ORDINARY])
+# analytic functions of one number that NumPy has too; of log1p it loses digits, as exp2 does where
+# the phase is large
 UNARY = {
-    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan,
-    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asin": np.arcsin, "acos": np.arccos,
-    "atan": np.arctan, "asinh": np.arcsinh,
-}  # fmt: skip
-MORE = {"acosh": np.arccosh, "atanh": np.arctanh, "expm1": np.expm1}
+    name: row.numpy
+    for name, row in TABLE.items()
+    if isinstance(row.numpy, np.ufunc) and row.arity == 1 and row.libm
+    and name not in ("log1p", "exp2")
+}
+ON_CUTS = sorted(name for name in UNARY if "c" in RECORDS[name].kinds)
 
 
-@pytest.mark.parametrize("name", [*UNARY, *MORE])
+@pytest.mark.parametrize("name", ON_CUTS)
 @pytest.mark.parametrize("kind", ["complex64", "complex128"])
 def test_functions_near_zero_one_and_on_branch_cuts(name: str, kind: str) -> None:
     """Also the side of a cut on which a signed zero lies."""
     values = GRID.astype(kind)
     with np.errstate(all="ignore"):
-        wanted = (UNARY | MORE)[name](values.astype("c16"))
+        wanted = UNARY[name](values.astype("c16"))
         limit = np.finfo(kind).max
         fits = np.isfinite(wanted) & (np.abs(wanted) < limit)
     got = getattr(argand, name)(argand.from_numpy(values)).numpy()

@@ -376,7 +376,7 @@ def literal_lists(tree: ast.Module) -> Iterator[tuple[int, list[str]]]:
 
 
 OWN = {name for record in RECORDS.values() for name in names_of(record)}
-MANY = 15
+MANY = 10
 
 
 def test_there_is_no_second_list_of_operations() -> None:

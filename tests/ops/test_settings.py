@@ -1,5 +1,6 @@
 """Settings of elementwise operations: numbers travel with the call, and values are checked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,24 +9,33 @@ import argand
 from argand.autograd import gradcheck
 from argand.kernels import jit
 from argand.nn import functional as F
+from argand.ops.map import Elementwise
+from tests.ops.drawing import PUBLIC, Drawing, calls
 
 X = argand.tensor([-1.5, -0.5, 0.25, 2.0])
-NUMBERS = [0.3071 + 0.01 * i for i in range(100)]
+NUMBERS = [0.3071 + 0.005 * i for i in range(100)]
 
-CALLS = {
-    "add": lambda x, n: argand.add(x, x, alpha=n),
-    "sub_": lambda x, n: x.clone().sub_(x, alpha=n),
-    "addcmul": lambda x, n: argand.addcmul(x, x, x, value=n),
-    "leaky_relu": F.leaky_relu,
-    "softplus": F.softplus,
-    "elu": F.elu,
-    "celu": F.celu,
-    "softshrink": F.softshrink,
-    "hardtanh": lambda x, n: F.hardtanh(x, -n, n),
-    "huber_loss": lambda x, n: F.huber_loss(x, x * 2, delta=n),
-    "clamp": lambda x, n: x.clamp(-n, n),
-    "isclose": lambda x, n: argand.isclose(x, x + 0.1, atol=n),
-}
+
+
+def numbers_of_records() -> list[tuple[str, str]]:
+    """Every setting that travels with the call: the record, and the parameter."""
+    return [
+        (key, record.parameters[record.arity + i])
+        for key, record in PUBLIC.items()
+        if isinstance(record, Elementwise)
+        for i in record._moving
+    ]
+
+
+SETTINGS = numbers_of_records()
+
+
+def prepared(key: str, name: str) -> tuple[Callable[..., Any], list[Any]]:
+    """The operation as a function of a number and tensors, and such tensors."""
+    record: Any = PUBLIC[key]
+    call = calls(record, Drawing("float64"))[0]
+    operands = list(call.args[: record.arity])
+    return lambda number, *tensors: record(*tensors, **{name: number}), operands
 
 
 @pytest.fixture
@@ -42,25 +52,27 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return texts
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_new_values_compile_nothing(name: str, compiled: set[str]) -> None:
-    function: Any = CALLS[name]
-    function(X, NUMBERS[0])
+@pytest.mark.parametrize(("key", "name"), SETTINGS)
+def test_new_values_compile_nothing(key: str, name: str, compiled: set[str]) -> None:
+    function, operands = prepared(key, name)
+    function(NUMBERS[0], *operands)
     compiled.clear()
     for number in NUMBERS[1:]:
-        function(X, number)
+        function(number, *operands)
     assert not compiled
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name not in ("isclose",)])
-def test_gradients_with_given_numbers(name: str, compiled: set[str]) -> None:
-    function: Any = CALLS[name]
-    x = argand.tensor([-1.5, -0.45, 0.25, 2.0], dtype=argand.float64, requires_grad=True)
-    for number in (0.7, 1.3):
-        assert gradcheck(lambda t, number=number: function(t, number), [x])
+@pytest.mark.parametrize(("key", "name"), SETTINGS)
+def test_gradients_with_given_numbers(key: str, name: str, compiled: set[str]) -> None:
+    function, operands = prepared(key, name)
+    wanted = [x for x in operands if getattr(x, "requires_grad", False)]
+    if not wanted or not function(NUMBERS[0], *operands).requires_grad:
+        pytest.skip("has no gradient")
+    for number in (0.3, 0.4):
+        assert gradcheck(lambda *given, number=number: function(number, *given), operands)
     count = len(compiled)
     for number in NUMBERS[:10]:
-        function(x, number).sum().backward()
+        function(number, *operands).sum().backward()
     assert len(compiled) - count <= 2
 
 
