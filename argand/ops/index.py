@@ -40,33 +40,10 @@ def get_item(x: Any, index: Any) -> Any:
             return slices_at(x, index)
         except IndexError:  # a negative position, or none at all
             pass
-    view = _plain_view(x, index) if type(index) is tuple else None
-    if view is not None:
-        return view
     view, advanced = _basic(x, _parts(index))
     if not advanced:
         return view if view is not x else view_of_self(x)
     return take_at(view, advanced)
-
-
-def _plain_view(x: Any, index: tuple[Any, ...]) -> Any:
-    """``x[index]`` for ints, slices and None that fit; None where it takes more to say."""
-    dim, view = 0, x
-    for part in index:
-        kind = type(part)
-        if part is None:
-            view = view.unsqueeze(dim)
-            dim += 1
-        elif dim >= view.form.ndim:
-            return None
-        elif kind is slice:
-            view = _slice(view, dim, part)
-            dim += 1
-        elif kind is int:
-            view = _select_index(view, dim, part)
-        else:
-            return None
-    return None if view is x else view
 
 
 def _is_plain(form: Layout) -> bool:
@@ -119,23 +96,25 @@ def _parts(index: Any) -> Sequence[Any]:
     return (index,)
 
 
+_PLAIN_PARTS = frozenset((int, slice, type(None), type(Ellipsis)))
+
+
 def _basic(x: Any, parts: Sequence[Any]) -> tuple[Any, Advanced]:
     """Apply ints, slices, None and ``...``; what is left are positions per dimension."""
-    parts = [_as_part(p) for p in parts]
-    given = builtins.sum(_consumed(p) for p in parts)
-    if given > x.form.ndim:
+    parts = [p if type(p) in _PLAIN_PARTS else _as_part(p) for p in parts]
+    if len(parts) > x.form.ndim and builtins.sum(map(_consumed, parts)) > x.form.ndim:
         raise IndexError(f"too many indices for tensor of dimension {x.form.ndim}")
     advanced: list[Any] = []
     dim = 0
     for part in parts:
-        if part is None:
+        if isinstance(part, slice):
+            x = _slice(x, dim, part)
+            dim += 1
+        elif part is None:
             x = x.unsqueeze(dim)
             dim += 1
         elif part is Ellipsis:
             dim += x.form.ndim - dim - _rest(parts, part)
-        elif isinstance(part, slice):
-            x = _slice(x, dim, part)
-            dim += 1
         elif isinstance(part, int) and not isinstance(part, bool):
             x = _select_index(x, dim, part)
         else:

@@ -1,4 +1,7 @@
-"""Ordering elements. The order itself comes from NumPy, the values by gathering along it."""
+"""Ordering elements: by their ranks (ranking.py), or for wide types by the order that NumPy finds.
+
+The values are gathered along it.
+"""
 
 from __future__ import annotations
 
